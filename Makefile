@@ -1,0 +1,35 @@
+# Needs python3 (3.11 or newer) and make; everything else goes into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint types bench live clean
+
+# A stamp for each set of extras: installed again only when pyproject.toml changes.
+$(VENV)/stamp-%: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing midwatch[$*] into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
+
+demo: $(VENV)/stamp-demo ## Two real services, 200 requests, and what the six saw of them
+	@$(BIN)/python -m examples.shop.demo $(if $(SERVE),--serve)
+
+test: $(VENV)/stamp-test ## All tests but the live ones, with branch coverage
+	@$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: $(VENV)/stamp-test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/stamp-test
+	@$(BIN)/mypy
+
+bench: $(VENV)/stamp-bench ## Overhead per request, as ratios within one run
+	@$(BIN)/python -m tests.bench
+
+live: $(VENV)/stamp-test ## Against real servers
+	@$(BIN)/python -m pytest -m live tests/live
+
+clean:
+	rm -rf $(VENV) .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,60 @@
+"""
+The server's start and stop, as ASGI tells them.
+
+uvicorn runs no `atexit` on SIGTERM, so this is where the last batch is saved. An application that does not take part
+in the lifespan protocol (it raises or returns before its first `receive`) is stood in for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope, Send
+
+    from .door import ASGIMiddleware
+
+__all__ = ["lifespan"]
+
+STOPPED = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed", "lifespan.startup.failed"})
+
+
+async def lifespan(door: ASGIMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
+    """Run the application's lifespan between `on_startup` and `on_shutdown`."""
+    asked = False
+
+    async def observe_receive() -> Message:
+        nonlocal asked
+        asked = True
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            door.lifecycle.start()
+        return message
+
+    async def observe_send(message: Message) -> None:
+        if message["type"] in STOPPED:
+            # In a thread: what is flushed may need the event loop to get away.
+            await anyio.to_thread.run_sync(door.lifecycle.stop)
+        await send(message)
+
+    try:
+        await door.app(scope, observe_receive, observe_send)
+    except Exception:
+        if asked:
+            raise
+    finally:
+        if asked:
+            door.lifecycle.stop()
+    if not asked:
+        await _stand_in(door, receive, send)
+
+
+async def _stand_in(door: ASGIMiddleware, receive: Receive, send: Send) -> None:
+    await receive()
+    door.lifecycle.start()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await anyio.to_thread.run_sync(door.lifecycle.stop)
+    await send({"type": "lifespan.shutdown.complete"})

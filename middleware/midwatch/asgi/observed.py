@@ -1,0 +1,210 @@
+"""An exchange as ASGI shows it: what the scope says, and the two channels with an observer in each."""
+
+from __future__ import annotations
+
+import contextlib
+from time import perf_counter, time_ns
+from typing import TYPE_CHECKING, Final, final
+
+from opentelemetry.context import Context
+
+from ..exchange import KEY, Exchange, is_field_value
+from .reply import responder, settle
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope, Send
+
+    from ..exchange import Reply
+    from ..frameworks import Framework
+    from ..plugin import Moments
+    from ..proxies import Proxies
+
+__all__ = ["Observed"]
+
+ABNORMAL: Final = 1006
+"""WebSocket close code of a connection that broke (RFC 6455 section 7.4.1)."""
+
+
+@final
+class Observed(Exchange):
+    """One HTTP request or websocket connection."""
+
+    _headers: dict[bytes, bytes] | None = None
+    _start: Message | None = None
+    _replaced = False
+
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, moments: Moments, framework: Framework, proxies: Proxies | None
+    ) -> None:
+        self.started = perf_counter()
+        self.started_at = time_ns()
+        self.native = scope
+        self.moments = moments
+        self.framework = framework
+        self.context = Context({KEY: self})
+        self._proxies = proxies
+        self._receive = receive
+        self._send = send
+        self.path = self.app_path = path = scope["path"]
+        root = scope.get("root_path")
+        if root and path.startswith(root):
+            self.app_path = path[len(root) :] or "/"
+        if scope["type"] == "http":
+            self.method = scope["method"]
+        else:
+            self.kind = "websocket"
+            self.method = "GET"
+        self.peer = scope.get("client")
+
+    @property
+    def http_version(self) -> str:
+        """`1.1`, `2` and so on."""
+        version: str = self.native.get("http_version", "")
+        return version
+
+    @property
+    def scheme(self) -> str:
+        """`http`, `https`, `ws` or `wss`, as the client used it where a trusted proxy says so."""
+        received: str = self.native.get("scheme") or ("ws" if self.kind == "websocket" else "http")
+        return received if self._proxies is None else self._proxies.scheme(self, received)
+
+    @property
+    def query(self) -> str:
+        """The query string, raw."""
+        raw: bytes = self.native.get("query_string", b"")
+        return raw.decode("latin-1")
+
+    def header(self, name: str) -> str | None:
+        if self._headers is None:
+            self._headers = _fold(self.native["headers"])
+        value = self._headers.get(name.encode())
+        return None if value is None else value.decode("latin-1")
+
+    def response_header(self, name: str) -> str | None:
+        value = None if self._start is None else dict(self._start.get("headers", ())).get(name.encode())
+        return None if value is None else value.decode("latin-1")
+
+    def add_header(self, name: str, value: str) -> None:
+        if not is_field_value(name) or not is_field_value(value):
+            raise ValueError(f"not a header: {name!r}: {value!r}")
+        if self._added is None:
+            self._added = []
+        self._added.append((name.encode("latin-1"), value.encode("latin-1")))
+
+    async def observe_receive(self) -> Message:
+        """What the application receives from; notes body bytes and a client that left."""
+        message = await self._receive()
+        kind = message["type"]
+        if kind == "http.request":
+            self.bytes_in += len(message.get("body", b""))
+        elif kind == "http.disconnect":
+            # Servers send it after every response too: only before the last byte does it mean anything.
+            self.disconnected = not self.complete
+        elif kind == "websocket.receive":
+            self.bytes_in += len(message.get("bytes") or message.get("text") or b"")
+        elif kind == "websocket.disconnect" and self.close_code is None:
+            self.close_code = message.get("code", 1005)
+            self.disconnected = self.status != 101 or self.close_code == ABNORMAL
+            self.complete = not self.disconnected
+        return message
+
+    async def observe_send(self, message: Message) -> None:
+        """What the application sends to; notes status, bytes and the end of the response."""
+        if self._replaced:
+            return
+        kind = message["type"]
+        if kind == "http.response.body" or kind == "websocket.http.response.body":
+            try:
+                await self._send(message)
+            except OSError:
+                self.disconnected = True
+                raise
+            self.bytes_out += len(message.get("body", b""))
+            if not message.get("more_body", False):
+                self.ended = perf_counter()
+                self.complete = True
+        elif kind == "http.response.start" or kind == "websocket.http.response.start":
+            await self._respond(message, message["status"])
+        else:
+            await self._other(kind, message)
+
+    async def _respond(self, message: Message, status: int) -> None:
+        """Send the start of the response, with what plugins add to it."""
+        if status < 200 and status != 101:
+            await self._send(message)
+            return
+        self.status = status
+        self._start = message
+        answers = self.moments.response(self)
+        if answers is not None:
+            reply = await settle(answers)
+            if reply is not None:
+                self._replaced = True
+                self.status = reply.status
+                await responder(reply, self.native)(self.native, self._receive, self._send_replaced)
+                return
+        self.first_byte = perf_counter()
+        try:
+            await self._send(message if self._added is None else self._with_added(message))
+        except OSError:
+            self.disconnected = True
+            raise
+
+    def _with_added(self, message: Message) -> Message:
+        """A copy of the start message with our headers: the application may send the same object again."""
+        return {**message, "headers": [*message.get("headers", ()), *(self._added or ())]}
+
+    async def _other(self, kind: str, message: Message) -> None:
+        """The rarer messages: websockets, and extensions that send a whole file."""
+        if kind == "websocket.accept":
+            await self._respond(message, 101)
+            return
+        if kind == "websocket.close" and self.status is None:
+            self.status = 403
+            self.moments.response(self)
+            self.first_byte = perf_counter()
+        await self._send(message)
+        if kind == "websocket.send":
+            self.bytes_out += len(message.get("bytes") or message.get("text") or b"")
+        elif kind == "websocket.close":
+            self.close_code = message.get("code", 1000)
+            self.ended, self.complete = perf_counter(), True
+        elif kind == "http.response.pathsend" or kind == "http.response.zerocopysend":
+            self.complete = not message.get("more_body", False)
+            self.ended = perf_counter() if self.complete else None
+
+    async def _send_replaced(self, message: Message) -> None:
+        """Send what stands in for the application's response: observed, but no plugin is asked again."""
+        if message["type"].endswith(".start"):
+            self.first_byte = perf_counter()
+            await self._send(self._with_added(message))
+        else:
+            await self._send(message)
+            self.bytes_out += len(message.get("body", b""))
+            self.ended, self.complete = perf_counter(), True
+
+    async def answer(self, reply: Reply) -> None:
+        """Send *reply* as the response; a websocket is refused with it."""
+        scope = self.native
+        if self.kind == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
+            await self.observe_send({"type": "websocket.close", "code": 1008})
+        else:
+            await responder(reply, scope)(scope, self.observe_receive, self.observe_send)
+
+    async def answer_failure(self, reply: Reply) -> None:
+        """Answer for an application that raised before it answered and has nobody else to do it."""
+        if self.kind == "http" and self.status is None and not self.disconnected and not self.framework.answers:
+            # Whatever becomes of it, the application's exception is the one that leaves.
+            with contextlib.suppress(Exception):
+                await self.answer(reply)
+
+
+def _fold(lines: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Header lines as a dict; those of one name joined by a comma, in order (RFC 9110 section 5.3)."""
+    folded = dict(lines)
+    if len(folded) == len(lines):
+        return folded
+    several: dict[bytes, list[bytes]] = {}
+    for name, value in lines:
+        several.setdefault(name, []).append(value)
+    return {name: b", ".join(values) for name, values in several.items()}

@@ -1,0 +1,239 @@
+"""
+One background worker behind every destination.
+
+A `Channel` is a bounded queue in front of one destination. Putting something into it never waits: what does not fit is
+dropped and counted. The worker takes what has gathered, in batches, retries a failed batch with growing pauses inside a
+time limit, and lets no channel wait for another one's pause. It starts with the first item, once per process; a forked
+child starts with empty queues and a worker of its own, since the parent still has the items.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import weakref
+from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Channel", "channels", "flush"]
+
+T = TypeVar("T")
+
+logger = logging.getLogger("midwatch.delivery")
+
+LINGER: Final = 0.02
+"""Seconds in which items gather to a batch: all that a process which is killed can lose."""
+
+IDLE_ROUNDS: Final = 5
+"""Empty rounds after which the worker sleeps until it is woken."""
+
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 5.0
+TELL_EVERY: Final = 60.0
+
+
+class Channel(Generic[T]):
+    """
+    A bounded queue in front of one destination.
+
+    Args:
+        name: Shown with the counts, at `/metrics` and in health.
+        deliver: Sends one batch, in the worker; an exception means that none of it arrived.
+        max_items, max_bytes: What does not fit is dropped, the newest first.
+        batch: Most items handed to *deliver* at once.
+        give_up: Seconds after which a batch that cannot be sent is dropped.
+
+    Attributes:
+        sent, dropped: Items delivered, and lost for any reason.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        deliver: Callable[[list[T]], None],
+        *,
+        max_items: int = 20_000,
+        max_bytes: int = 32 << 20,
+        batch: int = 512,
+        give_up: float = 10.0,
+    ) -> None:
+        self.name = name
+        self.sent = self.dropped = 0
+        self._deliver = deliver
+        self._max_items = max_items
+        self._max_bytes = max_bytes
+        self._batch = batch
+        self._give_up = give_up
+        self._items: deque[T] = deque()
+        self._bytes = 0
+        self._flight: list[T] = []
+        self._failing_since: float | None = None
+        self._pause = self._not_before = 0.0
+        self._told, self._told_at = 0, -TELL_EVERY
+        channels.add(self)
+
+    def put(self, item: T, size: int = 0) -> None:
+        """Queue *item* of *size* bytes; never waits."""
+        if len(self._items) >= self._max_items or self._bytes + size > self._max_bytes:
+            self.dropped += 1
+            return
+        # Threads may lose each other's addition here; the sum starts afresh whenever the queue is empty.
+        self._bytes += size
+        self._items.append(item)
+        if not _worker.awake:
+            _worker.wake()
+
+    @property
+    def pending(self) -> int:
+        """Items queued or being sent."""
+        return len(self._items) + len(self._flight)
+
+    def step(self) -> bool:
+        """Send one batch, if there is one and its pause is over; for the worker. False when there was nothing to do."""
+        if not self._flight:
+            items = self._items
+            self._flight = [items.popleft() for _ in range(min(len(items), self._batch))]
+            if not items:
+                self._bytes = 0
+        if not self._flight or monotonic() < self._not_before:
+            return False
+        try:
+            self._deliver(self._flight)
+        except Exception as error:
+            self._failed(error)
+        else:
+            self.sent += len(self._flight)
+            self._flight = []
+            self._failing_since, self._pause = None, 0.0
+        return True
+
+    def _failed(self, error: Exception) -> None:
+        now = monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+        if now - self._failing_since >= self._give_up:
+            self.dropped += len(self._flight)
+            self._flight = []
+            self._failing_since = now
+        self._pause = min(max(FIRST_PAUSE, 2 * self._pause), LONGEST_PAUSE)
+        self._not_before = now + self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        self._tell(f"{type(error).__name__}: {error}")
+
+    def _tell(self, why: str) -> None:
+        if monotonic() - self._told_at >= TELL_EVERY:
+            self._told_at = monotonic()
+            lost, self._told = self.dropped - self._told, self.dropped
+            logger.warning("%s: %d pending, %d dropped since last told, %s", self.name, self.pending, lost, why)
+
+    def report_drops(self) -> None:
+        """Say that items were dropped, at most once a minute; for the worker."""
+        if self.dropped != self._told:
+            self._tell("the queue is full" if self._failing_since is None else "the destination fails")
+
+    def hurry(self) -> None:
+        """End the pause after a failure: there is a flush to finish."""
+        self._not_before = 0.0
+
+    def forget(self) -> None:
+        """Start empty, in a forked child."""
+        self._items, self._flight, self._bytes = deque(), [], 0
+        self._failing_since, self._pause, self._not_before = None, 0.0, 0.0
+
+
+channels: weakref.WeakSet[Channel[Any]] = weakref.WeakSet()
+"""Every channel of this process."""
+
+
+@final
+class _Worker:
+    """The thread that steps all channels."""
+
+    def __init__(self) -> None:
+        self.awake = False
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._work = threading.Event()
+        self._hurry = threading.Event()
+        self._round = threading.Condition()
+
+    def wake(self) -> None:
+        self._work.set()
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    thread = threading.Thread(target=self._run, name="midwatch-delivery", daemon=True)
+                    try:
+                        thread.start()
+                    except RuntimeError:
+                        return  # Out of threads, or the interpreter ends: flush() delivers in its caller's.
+                    self._thread = thread
+
+    def _run(self) -> None:
+        idle = 0
+        while True:
+            if idle > IDLE_ROUNDS:
+                self.awake = False
+                if not any(channel.pending for channel in list(channels)):
+                    self._work.wait()
+                self._work.clear()
+            self.awake = True
+            self._hurry.wait(LINGER)
+            self._hurry.clear()
+            idle = 0 if self.round() else idle + 1
+
+    def round(self) -> bool:
+        """Step every channel until none has more to do for now."""
+        worked = False
+        for channel in list(channels):
+            while channel.step():
+                worked = True
+            channel.report_drops()
+        with self._round:
+            self._round.notify_all()
+        return worked
+
+    def flush(self, timeout: float) -> bool:
+        end = monotonic() + timeout
+        while any(channel.pending for channel in list(channels)):
+            left = end - monotonic()
+            if left <= 0:
+                return False
+            if self._thread is None:
+                self.round()
+                continue
+            for channel in list(channels):
+                channel.hurry()
+            with self._round:
+                self._hurry.set()
+                self.wake()
+                self._round.wait(min(left, FIRST_PAUSE))
+        return True
+
+
+_worker = _Worker()
+
+
+def flush(timeout: float = 5.0) -> bool:
+    """
+    Deliver what is queued, within *timeout* seconds; for the end of a process that runs no `atexit`.
+
+    Returns:
+        False if something is still pending.
+    """
+    return _worker.flush(timeout)
+
+
+def _after_fork() -> None:
+    global _worker  # noqa: PLW0603 - the parent's worker does not exist here
+    _worker = _Worker()
+    for channel in list(channels):
+        channel.forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)

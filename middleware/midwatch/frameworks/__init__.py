@@ -1,0 +1,34 @@
+"""What frameworks say of a request: the route that matched and the user they authenticated. One small file for each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..exchange import Actor
+
+__all__ = ["Framework", "descends"]
+
+
+class Framework:
+    """
+    No framework: a bare callable, which routes by itself and leaves a 500 to whoever sees its exception.
+
+    Attributes:
+        answers: An exception that leaves the application has been answered already, or is meant for the server.
+    """
+
+    answers = False
+
+    def route(self, native: dict[str, Any]) -> str | None:
+        """Template of the route that matched, mounts included, from what is left in the scope or environ."""
+        return None
+
+    def user(self, native: dict[str, Any]) -> Actor | None:
+        """The user that the framework authenticated; asked when the response starts and again when it is over."""
+        return None
+
+
+def descends(app: object, module: str, name: str) -> bool:
+    """Whether *app* is an instance of that class, told without importing it."""
+    return any(base.__module__ == module and base.__name__ == name for base in type(app).__mro__)

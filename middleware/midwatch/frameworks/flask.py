@@ -1,0 +1,65 @@
+"""Flask, and whatever else is made of Werkzeug's requests."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..exchange import Actor, current
+from . import Framework, descends
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..wsgi import WSGIMiddleware
+
+__all__ = ["Flask", "Werkzeug", "is_flask", "wrap_flask"]
+
+
+class Werkzeug(Framework):
+    """What Werkzeug leaves in the environ."""
+
+    def __init__(self, *, answers: bool = False) -> None:
+        self.answers = answers
+
+    def route(self, native: dict[str, Any]) -> str | None:
+        rule = getattr(native.get("werkzeug.request"), "url_rule", None)
+        template: str | None = getattr(rule, "rule", None)
+        return None if template is None else native.get("SCRIPT_NAME", "") + template
+
+
+class Flask(Werkzeug):
+    """Flask answers for every exception, but where it is told to let them through to a test or a debugger."""
+
+    def __init__(self) -> None:
+        super().__init__(answers=True)
+
+    def user(self, native: dict[str, Any]) -> Actor | None:
+        """The user that Flask-Login has loaded. Loading it ourselves would read the session and set `Vary: Cookie`."""
+        if "flask_login" not in sys.modules:
+            return None
+        import flask  # noqa: PLC0415 - imported already, or there would be no Flask application
+
+        user = flask.g.get("_login_user") if flask.has_app_context() else None
+        if user is None or not getattr(user, "is_authenticated", False):
+            return None
+        return Actor(str(user.get_id()))
+
+
+def is_flask(app: object) -> bool:
+    """Whether *app* is a Flask application."""
+    return descends(app, "flask.app", "Flask")
+
+
+def wrap_flask(app: Any, door: Callable[[Any, Framework], WSGIMiddleware]) -> None:
+    """Put a door around *app*, and learn of the exceptions that it turns into a 500."""
+    from flask import got_request_exception  # noqa: PLC0415 - imported already, or there would be no application
+
+    app.wsgi_app = door(app.wsgi_app, Flask())
+    got_request_exception.connect(_note, app)
+
+
+def _note(sender: object, exception: BaseException, **rest: object) -> None:
+    exchange = current()
+    if exchange is not None:
+        exchange.fail(exception)

@@ -1,0 +1,50 @@
+"""Starting and stopping the plugins of one door: once each, whoever says so first."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from typing import TYPE_CHECKING, Final, final
+
+if TYPE_CHECKING:
+    from .plugin import Moments
+
+__all__ = ["Lifecycle"]
+
+SHUTDOWN: Final = 5.0
+"""Seconds that plugins have to flush when the server stops."""
+
+
+@final
+class Lifecycle:
+    """
+    Runs `on_startup` before the first exchange and `on_shutdown` after the last.
+
+    A server that speaks the ASGI lifespan says when; for others the first request starts and `atexit` stops.
+
+    Attributes:
+        running: Between the two. A server may start again after it stopped, as test clients do.
+    """
+
+    def __init__(self, moments: Moments) -> None:
+        self._moments = moments
+        self._lock = threading.Lock()
+        self.running = False
+
+    def start(self) -> None:
+        """Tell the plugins that the server runs."""
+        with self._lock:
+            if self.running:
+                return
+            atexit.register(self.stop)
+            self._moments.startup()
+            self.running = True
+
+    def stop(self) -> None:
+        """Tell the plugins that the server stops, and give them `SHUTDOWN` seconds to flush."""
+        with self._lock:
+            if not self.running:
+                return
+            self.running = False
+            atexit.unregister(self.stop)
+            self._moments.shutdown(SHUTDOWN)

@@ -1,0 +1,107 @@
+"""
+The JSON formatter of every log line, on python-json-logger.
+
+Records of Midwatch come with their fields ready-made and are encoded in one step. Every other record of the application
+gets the same head (`timestamp`, `level`, `logger`, `message`, the service), the trace it belongs to, then whatever it
+carries. Whatever a record holds, the result is one valid line (see `midwatch.logs.safe`).
+"""
+
+from __future__ import annotations
+
+import logging
+from time import gmtime, strftime
+from typing import Any, Final, final
+
+from opentelemetry.trace import get_current_span
+from pythonjsonlogger.core import RESERVED_ATTRS, BaseJsonFormatter
+
+from ..service import Service
+from ..tracing.span import Span
+from .record import ReadyRecord
+from .safe import encode_line, safe_text
+
+__all__ = ["JsonFormatter", "rfc3339"]
+
+STACK: Final = 16_384
+"""Characters of a traceback that one line carries; the end is the part that says what happened."""
+
+RESERVED: Final = frozenset(RESERVED_ATTRS) | {"message", "asctime", "taskName", "color_message"}
+"""What is no field of the application: attributes of every record, and uvicorn's copy of its message."""
+
+_latest: tuple[int, str] = (0, "")
+
+
+def rfc3339(seconds: float) -> str:
+    """*seconds* since the epoch as RFC 3339, UTC, microseconds."""
+    global _latest  # noqa: PLW0603 - the text of a second serves every line of it
+    second = int(seconds)
+    known, text = _latest
+    if second != known:
+        text = strftime("%Y-%m-%dT%H:%M:%S.", gmtime(second))
+        _latest = (second, text)
+    return f"{text}{int((seconds - second) * 1e6):06d}Z"
+
+
+@final
+class JsonFormatter(BaseJsonFormatter):
+    """
+    One JSON object per record.
+
+    Args:
+        service: Named in every line; by default what the `OTEL_*` variables say.
+    """
+
+    def __init__(self, service: Service | None = None) -> None:
+        super().__init__()
+        self._service = (service or Service.known()).fields()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of *record*, without a newline; never raises."""
+        if type(record) is ReadyRecord:
+            return encode_line(record.line)
+        fields: dict[str, Any] = {
+            "timestamp": rfc3339(record.created),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": _message(record),
+            **self._service,
+            **_trace(),
+        }
+        for key, value in record.__dict__.items():
+            if key not in RESERVED and key not in fields:
+                fields[key] = value
+        if record.exc_info and record.exc_info[1] is not None:
+            error = record.exc_info[1]
+            fields["exception.type"] = type(error).__qualname__
+            fields["exception.message"] = safe_text(error)
+            fields["exception.stacktrace"] = self._stack(record)
+        if record.stack_info:
+            fields["stack"] = safe_text(record.stack_info)
+        return encode_line(fields)
+
+    def _stack(self, record: logging.LogRecord) -> str:
+        try:
+            text = record.exc_text or self.formatException(record.exc_info)  # type: ignore[arg-type]
+        except Exception as error:
+            return f"<traceback that raises {type(error).__name__}>"
+        text = str(text)
+        return text if len(text) <= STACK else "…" + text[-STACK:]
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return safe_text(record.getMessage())
+    except Exception as error:
+        return f"{safe_text(record.msg)} <arguments that raise {type(error).__name__}>"
+
+
+def _trace() -> dict[str, str]:
+    """`trace_id`, `span_id` and `trace_flags` of the current span, whoever made it."""
+    span = get_current_span()
+    if isinstance(span, Span):
+        return {"trace_id": span.trace_id, "span_id": span.span_id, "trace_flags": f"{span.trace_flags:02x}"}
+    context = span.get_span_context()
+    if not context.is_valid:
+        return {}
+    flags = f"{context.trace_flags:02x}"
+    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}", "trace_flags": flags}

@@ -1,0 +1,205 @@
+"""
+The unit of extension, and the table of moments it may act in.
+
+| moment | when, how often | may |
+| --- | --- | --- |
+| `on_startup()` | the server starts (ASGI lifespan, else the first request), once per process | start work |
+| `on_request(exchange)` | before the app, once, in order; every plugin is asked even after one replied | return a `Reply` (the app is not called, the first one wins) or a `Hold` |
+| `on_response(exchange)` | status and headers known and not yet sent, once per started response, reverse order; 1xx ignored; websocket accept and denial count | add headers, return a `Hold` |
+| `on_error(exchange)` | an `Exception` leaves the app, also after the response started or from a background task; reverse order | read `exchange.error`; return a `Reply` for an app that has not answered and has no framework to answer for it |
+| `on_finish(exchange)` | exactly once whatever happened, reverse order, when the app is done after the last byte, the failure, the disconnect or the cancellation | read everything |
+| `on_shutdown(deadline)` | the server stops (lifespan, else `atexit`), once, reverse order | flush within *deadline* seconds |
+
+Methods are plain, never coroutines: that is what lets one plugin serve ASGI and WSGI alike. Work that must be
+waited for is handed to a thread and returned as a `Hold`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from .exchange import Exchange, Hold, Reply
+
+__all__ = ["Moments", "Plugin", "failures", "hook_failed"]
+
+logger = logging.getLogger("midwatch")
+
+Answers: TypeAlias = "list[Reply | Hold]"
+
+
+class Plugin:
+    """Base of all plugins; override the moments you need (see the table in `midwatch.plugin`)."""
+
+    def on_startup(self) -> None:
+        """Start work; once per process, before the first exchange."""
+
+    def on_request(self, exchange: Exchange) -> Reply | Hold | None:
+        """Look at the request before the app does; answer it with a `Reply`, or wait with a `Hold`."""
+
+    def on_response(self, exchange: Exchange) -> Hold | None:
+        """Add headers with `exchange.add_header`; status and headers are known and not sent yet."""
+
+    def on_error(self, exchange: Exchange) -> Reply | None:
+        """Note `exchange.error`; a `Reply` is used where nobody else will answer."""
+
+    def on_finish(self, exchange: Exchange) -> None:
+        """Read the whole exchange: outcome, status, sizes, duration, error."""
+
+    def on_shutdown(self, deadline: float) -> None:
+        """Flush and stop within *deadline* seconds."""
+
+
+MOMENTS: Final = ("on_startup", "on_request", "on_response", "on_error", "on_finish", "on_shutdown")
+IN_ORDER: Final = frozenset({"on_startup", "on_request"})
+
+
+class Moments:
+    """
+    The overridden hooks of some plugins, resolved once and in calling order.
+
+    Raises:
+        TypeError: something that is no plugin instance, overrides no moment, or has a coroutine for one.
+    """
+
+    __slots__ = ("_joined", "kinds", "on_error", "on_finish", "on_request", "on_response", "on_shutdown", "on_startup",
+                 "plugins")  # fmt: skip
+
+    def __init__(self, plugins: Iterable[Plugin]) -> None:
+        self.plugins = tuple(plugins)
+        for plugin in self.plugins:
+            _check(plugin)
+        self.kinds = frozenset(type(plugin) for plugin in self.plugins)
+        self.on_startup = self._hooks("on_startup")
+        self.on_request = self._hooks("on_request")
+        self.on_response = self._hooks("on_response")
+        self.on_error = self._hooks("on_error")
+        self.on_finish = self._hooks("on_finish")
+        self.on_shutdown = self._hooks("on_shutdown")
+        self._joined: dict[frozenset[type[Plugin]], tuple[Moments, Moments]] = {}
+
+    def _hooks(self, moment: str) -> tuple[Callable[..., Any], ...]:
+        hooks = [getattr(plugin, moment) for plugin in self.plugins if _overrides(type(plugin), moment)]
+        return tuple(hooks if moment in IN_ORDER else reversed(hooks))
+
+    def joined_by(self, inner: Moments) -> tuple[Moments, Moments]:
+        """
+        What an inner door adds to an exchange that an outer door drives: the plugins of a class not yet on board.
+
+        Returns:
+            the plugins that join, and all of them together (outer first).
+        """
+        known = self._joined.get(inner.kinds)
+        if known is None:
+            missing = [plugin for plugin in inner.plugins if type(plugin) not in self.kinds]
+            known = self._joined[inner.kinds] = (Moments(missing), Moments((*self.plugins, *missing)))
+        return known
+
+    def request(self, exchange: Exchange) -> Answers | None:
+        """Run `on_request`; None when no plugin wants anything."""
+        answers: Answers | None = None
+        for hook in self.on_request:
+            try:
+                answer = hook(exchange)
+            except Exception:
+                hook_failed(hook)
+            else:
+                if answer is not None:
+                    answers = [answer] if answers is None else [*answers, answer]
+        return answers
+
+    def response(self, exchange: Exchange) -> Answers | None:
+        """Run `on_response`; None when no plugin wants to wait."""
+        answers: Answers | None = None
+        for hook in self.on_response:
+            try:
+                answer = hook(exchange)
+            except Exception:
+                hook_failed(hook)
+            else:
+                if answer is not None:
+                    answers = [answer] if answers is None else [*answers, answer]
+        return answers
+
+    def error(self, exchange: Exchange) -> Reply | None:
+        """Run `on_error`; the first `Reply`, if any."""
+        reply: Reply | None = None
+        for hook in self.on_error:
+            try:
+                answer = hook(exchange)
+            except Exception:
+                hook_failed(hook)
+            else:
+                reply = answer if reply is None else reply
+        return reply
+
+    def finish(self, exchange: Exchange) -> None:
+        """Run `on_finish`."""
+        for hook in self.on_finish:
+            try:
+                hook(exchange)
+            except Exception:
+                hook_failed(hook)
+
+    def startup(self) -> None:
+        """Run `on_startup`."""
+        for hook in self.on_startup:
+            try:
+                hook()
+            except Exception:
+                hook_failed(hook)
+
+    def shutdown(self, deadline: float) -> None:
+        """Run `on_shutdown`, all within *deadline* seconds."""
+        end = time.monotonic() + deadline
+        for hook in self.on_shutdown:
+            try:
+                hook(max(0.0, end - time.monotonic()))
+            except Exception:
+                hook_failed(hook)
+
+
+def _overrides(kind: type[Plugin], moment: str) -> bool:
+    return getattr(kind, moment) is not getattr(Plugin, moment)
+
+
+def _check(plugin: object) -> None:
+    if not isinstance(plugin, Plugin):
+        hint = f"; did you mean {plugin.__name__}()?" if isinstance(plugin, type) else ""
+        raise TypeError(f"{plugin!r} is not a midwatch.Plugin instance{hint}")
+    kind = type(plugin)
+    overridden = [moment for moment in MOMENTS if _overrides(kind, moment)]
+    if not overridden:
+        raise TypeError(f"{kind.__name__} overrides no moment; override one of {', '.join(MOMENTS)}")
+    for moment in overridden:
+        if inspect.iscoroutinefunction(getattr(kind, moment)):
+            raise TypeError(f"{kind.__name__}.{moment} is a coroutine; moments are plain methods: return a Hold to wait")
+
+
+failures: dict[str, int] = {}
+"""How often a moment of a plugin class raised, by `Class.moment`; shown at `/metrics`."""
+
+_QUIET: Final = 60.0
+_last_told: dict[str, float] = {}
+_lock = threading.Lock()
+
+
+def hook_failed(hook: Callable[..., Any]) -> None:
+    """Count the exception being handled against *hook*; log it, once per class and minute."""
+    name: str = hook.__qualname__
+    now = time.monotonic()
+    with _lock:
+        failures[name] = failures.get(name, 0) + 1
+        if now - _last_told.get(name, -_QUIET) < _QUIET:
+            return
+        _last_told[name] = now
+    try:
+        logger.exception("%s failed; the request is not affected (told once a minute)", name)
+    except Exception:
+        # A broken log handler must not make an observer's failure the application's.
+        failures["logging"] = failures.get("logging", 0) + 1

@@ -1,0 +1,54 @@
+"""Where finished spans go."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from ..delivery import Channel
+from ..destinations import lines_to
+from ..service import Service
+from .otlp import encode_spans
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .span import Span
+
+__all__ = ["exporter", "finished_spans"]
+
+finished_spans: Final[deque[Span]] = deque(maxlen=10_000)
+"""The latest spans sent to `memory`; for tests and the demo."""
+
+
+def exporter(to: Sequence[str | Callable[[Span], None]], service: Service | None) -> Callable[[Span], None] | None:
+    """
+    One function that hands a span to every destination; None without any, so that nothing is recorded for nobody.
+
+    Raises:
+        ValueError: a destination that is not known.
+    """
+    takers = [taker if callable(taker) else _taker(taker, service or Service.known()) for taker in to]
+    if not takers:
+        return None
+    if len(takers) == 1:
+        return takers[0]
+
+    def export(span: Span) -> None:
+        for take in takers:
+            take(span)
+
+    return export
+
+
+def _taker(url: str, service: Service) -> Callable[[Span], None]:
+    if url == "memory":
+        return finished_spans.append
+    if not url.startswith("file:"):
+        raise ValueError(f"{url}: not a destination for spans; known are memory and file:///path")
+    put_line = lines_to(url)
+
+    def deliver(spans: list[Span]) -> None:
+        put_line(encode_spans(spans, service))
+
+    return Channel[Span](f"spans to {url}", deliver).put

@@ -1,0 +1,72 @@
+"""W3C Trace Context: `traceparent` and `tracestate` (https://www.w3.org/TR/trace-context-2/)."""
+
+from __future__ import annotations
+
+import random
+import re
+from typing import Final
+
+__all__ = ["RANDOM", "SAMPLED", "clean_tracestate", "is_traceparent", "new_span_id", "new_trace_id", "parse_flags"]
+
+SAMPLED: Final = 0x01
+RANDOM: Final = 0x02
+"""The right-most seven bytes of the trace id are random (level 2)."""
+
+is_traceparent: Final = re.compile(
+    r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+    # A later version: same prefix, and nothing or a dash behind it (section 4.1).
+    r"|(?!00|ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
+).fullmatch
+"""Whether a header value, stripped of white space, is one. Trace id, parent id and flags are then at 3, 36 and 53."""
+
+MAX_MEMBERS: Final = 32
+MAX_LENGTH: Final = 512
+LONG_MEMBER: Final = 128
+
+_is_member: Final = re.compile(
+    r"[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
+).fullmatch
+
+_bits = random.getrandbits
+
+
+def new_trace_id() -> str:
+    """32 lower-case hexadecimal digits, random, never all zero."""
+    return "%032x" % (_bits(128) or 1)
+
+
+def new_span_id() -> str:
+    """16 lower-case hexadecimal digits, random, never all zero."""
+    return "%016x" % (_bits(64) or 1)
+
+
+def parse_flags(traceparent: str) -> int:
+    """The flags that this level knows; others are sent out as zero (section 4.3)."""
+    return int(traceparent[53:55], 16) & (SAMPLED | RANDOM)
+
+
+def clean_tracestate(value: str) -> str:
+    """
+    The members of a `tracestate` (all its lines joined) that are worth sending on, in their order.
+
+    A malformed member or a key that comes twice makes the whole list worthless, as section 3.3.1.3 allows. Of more than
+    32 members the left-most stay. Longer than 512 characters, it loses members of over 128 first, then from the right.
+    """
+    members = [member.strip(" \t") for member in value.split(",", 4 * MAX_MEMBERS)[: 4 * MAX_MEMBERS]]
+    members = [member for member in members if member]
+    keys = {member.partition("=")[0] for member in members}
+    if len(keys) != len(members) or not all(map(_is_member, members)):
+        return ""
+    members = members[:MAX_MEMBERS]
+    if _length(members) > MAX_LENGTH:
+        for member in [m for m in members if len(m) > LONG_MEMBER]:
+            members.remove(member)
+            if _length(members) <= MAX_LENGTH:
+                break
+    while _length(members) > MAX_LENGTH:
+        members.pop()
+    return ",".join(members)
+
+
+def _length(members: list[str]) -> int:
+    return sum(map(len, members)) + max(0, len(members) - 1)

@@ -1,0 +1,142 @@
+"""
+The response body with an observer around it.
+
+A class, not a generator: a generator that is closed before its first `next()` never runs its `finally`, and then
+nobody calls the application's own `close()`.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, final
+
+from opentelemetry.context import attach, detach, get_current
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from opentelemetry.context import Context
+
+    from .observed import Observed
+
+__all__ = ["FailedBody", "wrap"]
+
+
+def wrap(exchange: Observed, body: Iterable[bytes]) -> Iterable[bytes]:
+    """*body* observed; the server's own file wrapper untouched, since only so can it use `sendfile`."""
+    wrapper = exchange.native.get("wsgi.file_wrapper")
+    if isinstance(wrapper, type) and isinstance(body, wrapper) and exchange.replacement is None:
+        exchange.hand_over()
+        exchange.conclude()
+        return body
+    return SizedBody(exchange, body) if hasattr(body, "__len__") else Body(exchange, body)
+
+
+class Body:
+    """
+    Passes chunks on and counts them, in the context of the request; the exchange is over when it is closed.
+
+    The context is entered for each chunk and left again, since a token must not be kept while the server has control;
+    what the application left in it (a span, say) is there again for its next chunk.
+    """
+
+    __slots__ = ("__weakref__", "_closed", "_context", "_exchange", "_inner", "_iterator")
+
+    def __init__(self, exchange: Observed, inner: Iterable[bytes]) -> None:
+        self._exchange = exchange
+        self._inner = inner
+        self._iterator: Iterator[bytes] | None = None
+        self._context: Context = exchange.context
+        self._closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        exchange = self._exchange
+        token = attach(self._context)
+        try:
+            if self._iterator is None:
+                self._iterator = iter(self._inner)
+            chunk = next(self._iterator)
+            if exchange.replacement is not None:
+                chunk = self._replaced(exchange.replacement)
+        except StopIteration:
+            if exchange.ended is None:
+                exchange.ended = perf_counter()
+            exchange.complete = exchange.status is not None
+            raise
+        except Exception as error:
+            exchange.fail(error)
+            raise
+        finally:
+            self._context = get_current()
+            detach(token)
+        exchange.bytes_out += len(chunk)
+        return chunk
+
+    def _replaced(self, replacement: list[bytes]) -> bytes:
+        """The application's body gives way to the answer that a plugin put in its place."""
+        self._iterator = iter(replacement)
+        return next(self._iterator)
+
+    def close(self) -> None:
+        """Close the application's iterable, once; then the exchange is over."""
+        if self._closed:
+            return
+        self._closed = True
+        exchange = self._exchange
+        token = attach(self._context)
+        try:
+            close = getattr(self._inner, "close", None)
+            if close is not None:
+                close()
+        except Exception as error:
+            exchange.fail(error)
+            raise
+        finally:
+            exchange.disconnected = exchange.disconnected or (exchange.error is None and exchange.cut_short)
+            exchange.conclude()
+            detach(token)
+
+    def __del__(self) -> None:
+        # Test clients drop bodies; the exchange must end all the same.
+        if not self._closed and self._exchange.outcome is None:
+            self._exchange.disconnected = not self._exchange.complete
+            self._exchange.conclude()
+
+
+@final
+class SizedBody(Body):
+    """A body whose length is known; servers derive Content-Length from a single chunk (PEP 3333)."""
+
+    __slots__ = ()
+    _inner: Any
+
+    def __len__(self) -> int:
+        return len(self._inner)
+
+
+@final
+class FailedBody:
+    """
+    The answer to an exception, which then goes on to the server as it would have without the answer.
+
+    Args:
+        chunks: The body of the answer.
+        error: What the application raised.
+    """
+
+    __slots__ = ("_chunks", "_error")
+
+    def __init__(self, chunks: list[bytes], error: Exception) -> None:
+        self._chunks = iter(chunks)
+        self._error = error
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        for chunk in self._chunks:
+            return chunk
+        raise self._error

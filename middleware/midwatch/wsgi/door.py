@@ -1,0 +1,96 @@
+"""The WSGI door: drives all plugins over one shared `Exchange` for each request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+from opentelemetry.context import attach, detach
+
+from ..exchange import KEY, Exchange
+from ..frameworks.flask import Werkzeug
+from ..lifecycle import Lifecycle
+from ..plugin import Moments
+from .body import FailedBody, wrap
+from .observed import Observed
+from .reply import respond, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from ..frameworks import Framework
+    from ..plugin import Plugin
+    from ..proxies import Proxies
+
+__all__ = ["WSGIMiddleware"]
+
+
+@final
+class WSGIMiddleware:
+    """
+    Watch a WSGI application with some plugins.
+
+    `WSGIMiddleware(app, RequestLog())` and `WSGIMiddleware(app, Tracing(), RequestLog(), ...)` are the same thing: one
+    pass. Around an application that has a door already, the plugins of both are one list and each class counts once.
+
+    Args:
+        app: The application; also reachable as `.app`.
+        plugins: Asked in this order, told of the way out in reverse.
+        proxies: Who may speak for the client.
+        framework: What routes below; by default whatever Werkzeug leaves in the environ.
+
+    Raises:
+        TypeError: a plugin that is none, overrides no moment, or has a coroutine for one.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        *plugins: Plugin,
+        proxies: Proxies | None = None,
+        framework: Framework | None = None,
+    ) -> None:
+        self.app = app
+        self.moments = Moments(plugins)
+        self.lifecycle = Lifecycle(self.moments)
+        self._proxies = proxies
+        self._framework = framework or Werkzeug()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        outer: Exchange | None = environ.get(KEY)
+        if outer is not None and outer.outcome is None:
+            return self._join(outer, environ, start_response)
+        if not self.lifecycle.running:
+            self.lifecycle.start()
+        exchange = environ[KEY] = Observed(environ, start_response, self.moments, self._framework, self._proxies)
+        token = attach(exchange.context)
+        over = True
+        try:
+            answers = self.moments.request(exchange)
+            reply = None if answers is None else settle(answers)
+            if reply is None:
+                body = self.app(environ, exchange.start_response)
+            else:
+                body = respond(reply, environ, exchange.start_response)
+            over = False
+            return wrap(exchange, body)
+        except Exception as error:
+            reply = exchange.fail(error)
+            if reply is None or exchange.status is not None or exchange.framework.answers:
+                exchange.conclude()
+                raise
+            over = False
+            return wrap(exchange, FailedBody(respond(reply, environ, exchange.start_response), error))
+        finally:
+            if over:
+                exchange.conclude(cancelled=True)
+            detach(token)
+
+    def _join(
+        self, exchange: Exchange, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """An outer door drives this exchange already: add the plugins that it does not have, and step aside."""
+        joining, exchange.moments = exchange.moments.joined_by(self.moments)
+        answers = joining.request(exchange)
+        reply = None if answers is None else settle(answers)
+        return self.app(environ, start_response) if reply is None else respond(reply, environ, start_response)

@@ -1,0 +1,175 @@
+"""An exchange as WSGI shows it: what the environ says, and `start_response` with an observer in it."""
+
+from __future__ import annotations
+
+from time import perf_counter, time_ns
+from typing import TYPE_CHECKING, Any, final
+
+from opentelemetry.context import Context
+
+from ..exchange import KEY, Exchange, is_field_value
+from .reply import respond, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+    from ..exchange import Reply
+    from ..frameworks import Framework
+    from ..plugin import Moments
+    from ..proxies import Proxies
+
+    ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+
+__all__ = ["Observed"]
+
+_keys: dict[str, str] = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+"""Environ key of a header name; filled by the names that our code asks for."""
+
+
+@final
+class Observed(Exchange):
+    """One request."""
+
+    replacement: list[bytes] | None = None
+    """Body of the answer that a plugin put in place of the application's."""
+    _started: list[tuple[str, str]] = []  # noqa: RUF012 - never changed in place
+
+    def __init__(
+        self,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        moments: Moments,
+        framework: Framework,
+        proxies: Proxies | None,
+    ) -> None:
+        self.started = perf_counter()
+        self.started_at = time_ns()
+        self.native = environ
+        self.moments = moments
+        self.framework = framework
+        self.context = Context({KEY: self})
+        self._proxies = proxies
+        self._start = start_response
+        self.method = environ.get("REQUEST_METHOD", "GET")
+        path: str = environ.get("PATH_INFO", "")
+        root: str = environ.get("SCRIPT_NAME", "")
+        self.app_path = path if path.isascii() else _decode(path)
+        self.path = self.app_path if not root else (root if root.isascii() else _decode(root)) + self.app_path
+        peer = environ.get("REMOTE_ADDR")
+        if peer:
+            self.peer = (peer, _port(environ.get("REMOTE_PORT")))
+
+    @property
+    def http_version(self) -> str:
+        """`1.1`, `2` and so on."""
+        return str(self.native.get("SERVER_PROTOCOL", ""))[5:]
+
+    @property
+    def scheme(self) -> str:
+        received: str = self.native.get("wsgi.url_scheme", "http")
+        return received if self._proxies is None else self._proxies.scheme(self, received)
+
+    @property
+    def query(self) -> str:
+        return str(self.native.get("QUERY_STRING", ""))
+
+    def header(self, name: str) -> str | None:
+        key = _keys.get(name)
+        if key is None:
+            key = _keys[name] = "HTTP_" + name.upper().replace("-", "_")
+        value: str | None = self.native.get(key)
+        return value
+
+    def response_header(self, name: str) -> str | None:
+        for key, value in self._started:
+            if key.lower() == name:
+                return value
+        return None
+
+    def add_header(self, name: str, value: str) -> None:
+        if not is_field_value(name) or not is_field_value(value):
+            raise ValueError(f"not a header: {name!r}: {value!r}")
+        if self._added is None:
+            self._added = []
+        self._added.append((name, value))
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
+    ) -> Callable[[bytes], object]:
+        """What the application calls (PEP 3333): notes the status, adds headers; with *exc_info* once more."""
+        if self.replacement is not None:
+            return self._discard
+        self.status = int(status[:3]) if status[:3].isdigit() else None
+        self._started = headers
+        self._added = None
+        self.ask_framework()
+        answers = self.moments.response(self)
+        if answers is not None:
+            reply = settle(answers)
+            if reply is not None:
+                return self.replace(reply, exc_info)
+        if self._added is not None:
+            # A new list: the application may keep its own.
+            headers = [*headers, *self._added]
+        self.first_byte = perf_counter()
+        write = self._start(status, headers) if exc_info is None else self._start(status, headers, exc_info)
+        return self._Writer(self, write) if write is not None else write
+
+    def replace(self, reply: Reply, exc_info: ExcInfo | None = None) -> Callable[[bytes], object]:
+        """Answer with *reply* and throw away what the application makes."""
+        self.status = reply.status
+        self.first_byte = perf_counter()
+        self.replacement = respond(reply, self.native, self._start, self._added or (), exc_info)
+        return self._discard
+
+    @property
+    def cut_short(self) -> bool:
+        """The server closed the body before its end, and not because there is none (RFC 9110 section 6.4.1)."""
+        if self.complete:
+            return False
+        if self.method == "HEAD" or self.status in {204, 304}:
+            self.complete = True
+            return False
+        length = self.response_header("content-length")
+        self.complete = length is not None and length.isdecimal() and self.bytes_out >= int(length)
+        return not self.complete
+
+    def hand_over(self) -> None:
+        """The server sends a file by itself: all that is known is how long it should be."""
+        length = self.response_header("content-length")
+        if length is not None and length.isdecimal():
+            self.bytes_out = int(length)
+        self.complete = True
+
+    def _discard(self, data: bytes, /) -> None:
+        """`write()` of a response that was replaced."""
+
+    @final
+    class _Writer:
+        """The `write()` callable of PEP 3333, counting."""
+
+        __slots__ = ("_exchange", "_write")
+
+        def __init__(self, exchange: Observed, write: Callable[[bytes], object]) -> None:
+            self._exchange = exchange
+            self._write = write
+
+        def __call__(self, data: bytes, /) -> object:
+            try:
+                answer = self._write(data)
+            except OSError:
+                self._exchange.disconnected = True
+                raise
+            self._exchange.bytes_out += len(data)
+            return answer
+
+
+def _decode(text: str) -> str:
+    """PEP 3333 hands bytes over as Latin-1; paths are UTF-8 (RFC 3987)."""
+    return text.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _port(text: Any) -> int:
+    return int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 6 else 0
