@@ -7,7 +7,7 @@ import select
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO, final
+from typing import TYPE_CHECKING, Final, Protocol, TextIO, final
 from urllib.parse import unquote, urlsplit
 
 from .delivery import Channel
@@ -23,10 +23,21 @@ STALL: Final = 1.0
 PIPE: Final = 4096
 """Bytes that a pipe takes in one piece and without waiting once it is ready (PIPE_BUF on Linux, see pipe(7))."""
 
-_open: dict[str, Channel[str]] = {}
+ROUGHLY: Final = 1024
+"""Bytes that a line which is not text yet counts for."""
 
 
-def lines_to(url: str) -> Callable[[str], None]:
+class Line(Protocol):
+    """A line that becomes text when it is written."""
+
+    def text(self) -> str:
+        """The line, without a newline; never raises."""
+
+
+_open: dict[str, Channel[str | Line]] = {}
+
+
+def lines_to(url: str) -> Callable[[str | Line], None]:
     """
     A function that queues one line, without its newline, for `stdout`, `stderr` or `file:///path`.
 
@@ -39,13 +50,13 @@ def lines_to(url: str) -> Callable[[str], None]:
     if channel is None:
         channel = _open[url] = Channel(url, _deliver(url), max_items=50_000)
 
-    def put(line: str) -> None:
-        channel.put(line, len(line))
+    def put(line: str | Line) -> None:
+        channel.put(line, len(line) if type(line) is str else ROUGHLY)
 
     return put
 
 
-def _deliver(url: str) -> Callable[[list[str]], None]:
+def _deliver(url: str) -> Callable[[list[str | Line]], None]:
     if url in {"stdout", "stderr"}:
         return _Stream(url).deliver
     parts = urlsplit(url)
@@ -63,11 +74,11 @@ class _Lines:
     """
 
     def __init__(self) -> None:
-        self._batch: list[str] | None = None
+        self._batch: list[str | Line] | None = None
         self._pieces: list[bytes] = []
         self._torn = False
 
-    def write(self, fd: int, lines: list[str]) -> None:
+    def write(self, fd: int, lines: list[str | Line]) -> None:
         """
         Write *lines*, or what is left of them.
 
@@ -76,7 +87,7 @@ class _Lines:
         """
         if lines is not self._batch:
             self._batch = lines
-            encoded = [(line + "\n").encode("utf-8", "backslashreplace") for line in lines]
+            encoded = [(_text(line) + "\n").encode("utf-8", "backslashreplace") for line in lines]
             self._pieces = [b"".join(encoded)] if stat.S_ISREG(os.fstat(fd).st_mode) else _pieces(encoded)
             if self._torn:
                 self._pieces.insert(0, b"\n")
@@ -93,6 +104,10 @@ class _Lines:
             else:
                 self._pieces[0] = piece[done:]
         self._batch = None
+
+
+def _text(line: str | Line) -> str:
+    return line if isinstance(line, str) else line.text()
 
 
 def _pieces(lines: list[bytes]) -> list[bytes]:
@@ -113,12 +128,12 @@ class _Stream(_Lines):
         super().__init__()
         self._name = name
 
-    def deliver(self, lines: list[str]) -> None:
+    def deliver(self, lines: list[str | Line]) -> None:
         stream: TextIO = getattr(sys, self._name)
         try:
             fd = stream.fileno()
         except (AttributeError, OSError, ValueError):
-            stream.write("\n".join(lines) + "\n")
+            stream.write("\n".join(map(_text, lines)) + "\n")
             return
         self.write(fd, lines)
 
@@ -139,5 +154,5 @@ class _File(_Lines):
         except OSError as error:
             raise ValueError(f"file://{self._path}: {error.strerror}") from error
 
-    def deliver(self, lines: list[str]) -> None:
+    def deliver(self, lines: list[str | Line]) -> None:
         self.write(self._fd, lines)

@@ -8,18 +8,19 @@ seconds; `started_at` is the one reading of the wall clock.
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import Future, wait
 from enum import StrEnum
 from time import monotonic, perf_counter, time_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
-from opentelemetry.context import Context, get_value
-
+from .context import get_current
 from .plugin import hook_failed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from opentelemetry.context import Context
     from opentelemetry.trace import Span
 
     from .frameworks import Framework
@@ -182,9 +183,8 @@ class Exchange:
     span_id: str | None = None
     trace_flags = 0
     request_id: str | None = None
-    actor: Actor | None = None
-    """Who acts, once known."""
 
+    _actor: Actor | None = None
     _added: list[Any] | None = None
     _client: str | None = None
     _extra: dict[str, Any] | None = None
@@ -236,9 +236,7 @@ class Exchange:
     def host(self) -> str | None:
         """Host that the client asked for, without the port."""
         value = self.header("host")
-        if not value:
-            return None
-        return value[: value.find("]") + 1] if value[0] == "[" else value.partition(":")[0]
+        return without_port(value) if value else None
 
     @property
     def route(self) -> str | None:
@@ -274,15 +272,19 @@ class Exchange:
             return None
         return self.moments.error(self)
 
-    def ask_framework(self) -> None:
-        """Take over the route and the user while the framework still knows them; for doors."""
-        try:
-            if self._route is None:
-                self._route = self.framework.route(self.native)
-            if self.actor is None:
-                self.actor = self.framework.user(self.native)
-        except Exception:
-            hook_failed(self.framework.route)
+    @property
+    def actor(self) -> Actor | None:
+        """Who acts: as the application said, else the user that its framework authenticated."""
+        if self._actor is None:
+            try:
+                self._actor = self.framework.user(self.native)
+            except Exception:
+                hook_failed(self.framework.user)
+        return self._actor
+
+    @actor.setter
+    def actor(self, actor: Actor) -> None:
+        self._actor = actor
 
     def conclude(self, *, cancelled: bool = False) -> None:
         """Decide the outcome and tell every plugin, once; for doors."""
@@ -291,7 +293,11 @@ class Exchange:
         if self.ended is None:
             self.ended = perf_counter()
         self.duration = self.ended - self.started
-        self.ask_framework()
+        if self._route is None:
+            try:
+                self._route = self.framework.route(self.native)
+            except Exception:
+                hook_failed(self.framework.route)
         if self.complete and self.error is None and not self.disconnected:
             self.outcome = _OK if self.status is None or self.status < 500 else _ERROR
         else:
@@ -327,14 +333,44 @@ def _is_departure(error: BaseException | None) -> bool:
     return False
 
 
-def is_field_value(text: str) -> bool:
-    """Whether *text* may stand in a header line: printable Latin-1 and tabs (RFC 9110 section 5.5)."""
-    if text.isascii() and text.isprintable():
-        return True
-    return all(char == "\t" or (" " <= char <= "\xff" and not "\x7f" <= char <= "\x9f") for char in text)
+_is_token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_is_field_value = re.compile(r"[\t\x20-\x7e\xa0-\xff]*").fullmatch
+_field_names: dict[str, bytes] = {}
+
+
+def field_name(name: str) -> bytes:
+    """
+    *name* as it goes into a header line.
+
+    Raises:
+        ValueError: it is no token (RFC 9110 section 5.1).
+    """
+    known = _field_names.get(name)
+    if known is None:
+        if not _is_token(name):
+            raise ValueError(f"not the name of a header: {name!r}")
+        known = _field_names[name] = name.encode()
+    return known
+
+
+def field_value(value: str) -> bytes:
+    """
+    *value* as it goes into a header line.
+
+    Raises:
+        ValueError: it holds a control character, or one outside Latin-1 (RFC 9110 section 5.5).
+    """
+    if not _is_field_value(value):
+        raise ValueError(f"not the value of a header: {value!r}")
+    return value.encode("latin-1")
+
+
+def without_port(host: str) -> str:
+    """The host of a `Host` header (RFC 9110 section 7.2)."""
+    return host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
 
 
 def current() -> Exchange | None:
     """The exchange that the calling code serves; None outside a request."""
-    found = get_value(KEY)
+    found = get_current().get(KEY)
     return found if isinstance(found, Exchange) else None

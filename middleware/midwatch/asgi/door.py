@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, final
 
-from opentelemetry.context import attach, detach, get_current
-
+from ..context import attach, detach, get_current
 from ..exchange import KEY, Exchange
 from ..frameworks.starlette import Starlette
 from ..lifecycle import Lifecycle

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from opentelemetry.context import Context
 
-from ..exchange import KEY, Exchange, is_field_value
+from ..exchange import KEY, Exchange, field_name, field_value
 from .reply import responder, settle
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..exchange import Reply
     from ..frameworks import Framework
-    from ..plugin import Moments
+    from ..plugin import Answers, Moments
     from ..proxies import Proxies
 
 __all__ = ["Observed"]
@@ -85,11 +85,11 @@ class Observed(Exchange):
         return None if value is None else value.decode("latin-1")
 
     def add_header(self, name: str, value: str) -> None:
-        if not is_field_value(name) or not is_field_value(value):
-            raise ValueError(f"not a header: {name!r}: {value!r}")
+        line = (field_name(name), field_value(value))
         if self._added is None:
-            self._added = []
-        self._added.append((name.encode("latin-1"), value.encode("latin-1")))
+            self._added = [line]
+        else:
+            self._added.append(line)
 
     async def observe_receive(self) -> Message:
         """What the application receives from; notes body bytes and a client that left."""
@@ -113,42 +113,36 @@ class Observed(Exchange):
         if self._replaced:
             return
         kind = message["type"]
-        if kind == "http.response.body" or kind == "websocket.http.response.body":
-            try:
-                await self._send(message)
-            except OSError:
-                self.disconnected = True
-                raise
-            self.bytes_out += len(message.get("body", b""))
-            if not message.get("more_body", False):
-                self.ended = perf_counter()
-                self.complete = True
-        elif kind == "http.response.start" or kind == "websocket.http.response.start":
-            await self._respond(message, message["status"])
-        else:
-            await self._other(kind, message)
-
-    async def _respond(self, message: Message, status: int) -> None:
-        """Send the start of the response, with what plugins add to it."""
-        if status < 200 and status != 101:
-            await self._send(message)
-            return
-        self.status = status
-        self._start = message
-        answers = self.moments.response(self)
-        if answers is not None:
-            reply = await settle(answers)
-            if reply is not None:
-                self._replaced = True
-                self.status = reply.status
-                await responder(reply, self.native)(self.native, self._receive, self._send_replaced)
-                return
-        self.first_byte = perf_counter()
         try:
-            await self._send(message if self._added is None else self._with_added(message))
+            if kind == "http.response.body":
+                await self._send(message)
+                self.bytes_out += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    self.ended = perf_counter()
+                    self.complete = True
+            elif kind == "http.response.start":
+                self.status = message["status"]
+                self._start = message
+                answers = self.moments.response(self)
+                if answers is not None and await self._replace(answers):
+                    return
+                self.first_byte = perf_counter()
+                await self._send(message if self._added is None else self._with_added(message))
+            else:
+                await self._other(kind, message)
         except OSError:
-            self.disconnected = True
+            self.disconnected = not self.complete
             raise
+
+    async def _replace(self, answers: Answers) -> bool:
+        """Wait for what plugins wait for; whether one of them answers in place of the application."""
+        reply = await settle(answers)
+        if reply is None:
+            return False
+        self._replaced = True
+        self.status = reply.status
+        await responder(reply, self.native)(self.native, self._receive, self._send_replaced)
+        return True
 
     def _with_added(self, message: Message) -> Message:
         """A copy of the start message with our headers: the application may send the same object again."""
@@ -156,9 +150,14 @@ class Observed(Exchange):
 
     async def _other(self, kind: str, message: Message) -> None:
         """The rarer messages: websockets, and extensions that send a whole file."""
-        if kind == "websocket.accept":
-            await self._respond(message, 101)
-            return
+        if kind == "websocket.accept" or kind == "websocket.http.response.start":
+            self.status = message.get("status", 101)
+            self._start = message
+            answers = self.moments.response(self)
+            if answers is not None:
+                await settle(answers)
+            message = self._with_added(message)
+            self.first_byte = perf_counter()
         if kind == "websocket.close" and self.status is None:
             self.status = 403
             self.moments.response(self)
@@ -169,6 +168,9 @@ class Observed(Exchange):
         elif kind == "websocket.close":
             self.close_code = message.get("code", 1000)
             self.ended, self.complete = perf_counter(), True
+        elif kind == "websocket.http.response.body":
+            self.bytes_out += len(message.get("body", b""))
+            self.complete = not message.get("more_body", False)
         elif kind == "http.response.pathsend" or kind == "http.response.zerocopysend":
             self.complete = not message.get("more_body", False)
             self.ended = perf_counter() if self.complete else None

@@ -16,16 +16,18 @@ class Framework:
 
     Attributes:
         answers: An exception that leaves the application has been answered already, or is meant for the server.
+        forgets: The user is known until the response starts, and not when the exchange is over.
     """
 
     answers = False
+    forgets = False
 
     def route(self, native: dict[str, Any]) -> str | None:
         """Template of the route that matched, mounts included, from what is left in the scope or environ."""
         return None
 
     def user(self, native: dict[str, Any]) -> Actor | None:
-        """The user that the framework authenticated; asked when the response starts and again when it is over."""
+        """The user that the framework authenticated, if it looked."""
         return None
 
 

@@ -31,6 +31,8 @@ class Werkzeug(Framework):
 class Flask(Werkzeug):
     """Flask answers for every exception, but where it is told to let them through to a test or a debugger."""
 
+    forgets = True
+
     def __init__(self) -> None:
         super().__init__(answers=True)
 

@@ -30,13 +30,12 @@ class Starlette(Framework):
         route = native.get("route")
         if route is None:
             return None
-        fastapi = native.get("fastapi")
-        if fastapi is not None:
+        if "fastapi" in native:
             # include_router() keeps its prefix out of the route itself.
-            included = fastapi.get("effective_route_context")
+            included = native["fastapi"].get("effective_route_context")
             if included is not None and getattr(included, "original_route", None) is route:
                 route = included
-        template: str | None = getattr(route, "path_format", None) or getattr(route, "path", None)
+        template: str | None = getattr(route, "path_format", None)
         if template is None or "app_root_path" not in native:
             return template
         prefix: str = native.get("root_path", "")[len(native["app_root_path"]) :]

@@ -17,6 +17,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS, BaseJsonFormatter
 
 from ..service import Service
 from ..tracing.span import Span
+from .line import RequestLine
 from .record import ReadyRecord
 from .safe import encode_line, safe_text
 
@@ -58,7 +59,8 @@ class JsonFormatter(BaseJsonFormatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line of *record*, without a newline; never raises."""
         if type(record) is ReadyRecord:
-            return encode_line(record.line)
+            line = record.line
+            return line.text() if isinstance(line, RequestLine) else encode_line(line)
         fields: dict[str, Any] = {
             "timestamp": rfc3339(record.created),
             "level": record.levelname,

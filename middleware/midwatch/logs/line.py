@@ -1,23 +1,34 @@
-"""The fields of a request line, by their OpenTelemetry names and in their order."""
+"""
+The fields of a request line, by their OpenTelemetry names and in their order.
+
+A line is noted on the request path and finished later, by the worker that writes it: what is only text made of other
+fields (`timestamp`, `message`, the host without its port) is made then.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
-__all__ = ["RequestLine", "as_fields"]
+from ..exchange import without_port
+from .safe import encode_line
+
+__all__ = ["RequestLine"]
+
+MAX_TEXT: Final = 1024
+"""Characters that a stranger may put into one field."""
 
 
 class RequestLine(msgspec.Struct, omit_defaults=True, gc=False):
-    """One exchange. What is unknown is None or unset, and left out of the line."""
+    """One exchange. What is unknown is None, and left out of the line."""
 
-    timestamp: datetime
+    timestamp: float | datetime
     level: str
     logger: str
-    message: str
+    message: str | UnsetType
     service_name: str = field(name="service.name")
     service_version: str | None = field(name="service.version", default=None)
     environment: str | None = field(name="deployment.environment.name", default=None)
@@ -25,23 +36,31 @@ class RequestLine(msgspec.Struct, omit_defaults=True, gc=False):
     span_id: str | None = None
     trace_flags: str | None = None
     request_id: str | None = None
-    method: str | None = field(name="http.request.method", default=None)
-    scheme: str | None = field(name="url.scheme", default=None)
-    path: str | None = field(name="url.path", default=None)
+    method: str = field(name="http.request.method", default="")
+    scheme: str = field(name="url.scheme", default="")
+    path: str = field(name="url.path", default="")
     route: str | None = field(name="http.route", default=None)
     status: int | None = field(name="http.response.status_code", default=None)
-    duration: float | UnsetType = field(name="http.server.request.duration", default=UNSET)
+    duration: float | None = field(name="http.server.request.duration", default=None)
     time_to_first_byte: float | None = None
     bytes_in: int | None = field(name="http.request.body.size", default=None)
-    bytes_out: int | UnsetType = field(name="http.response.body.size", default=UNSET)
+    bytes_out: int | None = field(name="http.response.body.size", default=None)
     client: str | None = field(name="client.address", default=None)
     server: str | None = field(name="server.address", default=None)
     user_agent: str | None = field(name="user_agent.original", default=None)
-    outcome: str | None = None
+    outcome: str = ""
     error_type: str | None = field(name="error.type", default=None)
 
+    def finish(self) -> RequestLine:
+        """Make what is made of other fields, once; the line itself."""
+        if self.message is UNSET:
+            self.path, self.method = self.path[:MAX_TEXT], self.method[:MAX_TEXT]
+            self.message = f"{self.method} {self.path} {self.status or '-'}"
+            self.timestamp = datetime.fromtimestamp(self.timestamp, UTC)  # type: ignore[arg-type]
+            self.server = without_port(self.server) if self.server else None
+            self.user_agent = self.user_agent[:MAX_TEXT] if self.user_agent else None
+        return self
 
-def as_fields(line: RequestLine) -> dict[str, Any]:
-    """*line* as a dict, for handlers and filters that want to look or add."""
-    fields: dict[str, Any] = msgspec.to_builtins(line)
-    return fields
+    def text(self) -> str:
+        """The line as JSON."""
+        return encode_line(self.finish())

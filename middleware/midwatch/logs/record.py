@@ -5,7 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
+
+import msgspec
+
+from .line import RequestLine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["ReadyRecord"]
 
@@ -13,13 +20,13 @@ __all__ = ["ReadyRecord"]
 @final
 class ReadyRecord(logging.LogRecord):
     """
-    A record that carries its fields; the formatter encodes them in one step.
+    A record that carries its line; the formatter encodes it in one step.
 
-    Handlers and filters find what they find in any record: the fields are attributes too, and what needs asking
-    (process, thread) is asked when somebody looks.
+    Handlers and filters find what they find in any record. What costs something (the message, the fields, process and
+    thread) is made when somebody looks.
 
-    Attributes:
-        fields: What the line will hold, in order.
+    Args:
+        line: What will be written: a `RequestLine`, or fields in their order.
     """
 
     args = None
@@ -29,15 +36,31 @@ class ReadyRecord(logging.LogRecord):
     pathname = filename = module = funcName = ""  # noqa: N815 - named by logging
     lineno = 0
     relativeCreated = 0.0  # noqa: N815 - named by logging
+    processName = "MainProcess"  # noqa: N815 - named by logging
     taskName = None  # noqa: N815 - named by logging
 
-    def __init__(self, logger: str, level: int, level_name: str, message: str, created: float, line: Any) -> None:
+    def __init__(self, logger: str, level: int, level_name: str, created: float, line: RequestLine | Mapping[str, Any]):
         self.name = logger
         self.levelno = level
         self.levelname = level_name
-        self.msg = message
         self.created = created
         self.line = line
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The line as a mapping."""
+        if isinstance(self.line, RequestLine):
+            self.line = msgspec.to_builtins(self.line.finish())
+        return self.line
+
+    @property
+    def msg(self) -> str:  # type: ignore[override]
+        """The message of the line."""
+        return str(self.line.finish().message if isinstance(self.line, RequestLine) else self.line["message"])
+
+    def getMessage(self) -> str:  # noqa: N802 - named by logging
+        """The message; it takes no arguments."""
+        return self.msg
 
     @property
     def msecs(self) -> float:  # type: ignore[override]
@@ -50,11 +73,6 @@ class ReadyRecord(logging.LogRecord):
         return os.getpid()
 
     @property
-    def processName(self) -> str:  # type: ignore[override]  # noqa: N802 - named by logging
-        """Name of the process, as multiprocessing knows the main one."""
-        return "MainProcess"
-
-    @property
     def thread(self) -> int:  # type: ignore[override]
         """Thread id."""
         return threading.get_ident()
@@ -63,7 +81,3 @@ class ReadyRecord(logging.LogRecord):
     def threadName(self) -> str:  # type: ignore[override]  # noqa: N802 - named by logging
         """Name of the thread."""
         return threading.current_thread().name
-
-    def getMessage(self) -> str:  # noqa: N802 - named by logging
-        """The message; it takes no arguments."""
-        return str(self.msg)

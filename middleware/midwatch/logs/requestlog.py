@@ -9,8 +9,9 @@ stopped early, ERROR for failures.
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, final
+
+from msgspec import UNSET
 
 from ..exchange import Outcome
 from ..plugin import Plugin
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RequestLog"]
 
-MAX_TEXT: Final = 1024
-"""Characters that a stranger may put into one field."""
-
 LEVELS: Final = {
     Outcome.OK: (logging.INFO, "INFO", "ok"),
     Outcome.ERROR: (logging.ERROR, "ERROR", "error"),
@@ -34,7 +32,6 @@ LEVELS: Final = {
     Outcome.CANCELLED: (logging.WARNING, "WARNING", "cancelled"),
 }
 FLAGS: Final = tuple(f"{flags:02x}" for flags in range(256))
-fromtimestamp = datetime.fromtimestamp
 
 LOGGER: Final = "midwatch.request"
 
@@ -49,7 +46,7 @@ class RequestLog(Plugin):
     """
 
     def __init__(self, *, service: Service | None = None) -> None:
-        self._service = (service or Service.known())[:3]
+        self._service, self._version, self._environment, _ = service or Service.known()
         self._logger = logging.getLogger(LOGGER)
 
     def on_finish(self, exchange: Exchange) -> None:
@@ -58,35 +55,33 @@ class RequestLog(Plugin):
         logger = self._logger
         if not logger.isEnabledFor(level):
             return
-        method, path, status, first_byte = exchange.method, exchange.path, exchange.status, exchange.first_byte
-        if len(path) > MAX_TEXT or len(method) > MAX_TEXT:
-            method, path = method[:MAX_TEXT], path[:MAX_TEXT]
-        duration = exchange.duration
-        ended = exchange.started_at * 1e-9 + duration
-        message = f"{method} {path} {status}"
+        first_byte = exchange.first_byte
+        started = exchange.started_at * 1e-9
         line = RequestLine(
-            fromtimestamp(ended, UTC),
+            started + exchange.duration,
             level_name,
             LOGGER,
-            message,
-            *self._service,
+            UNSET,
+            self._service,
+            self._version,
+            self._environment,
             exchange.trace_id,
             exchange.span_id,
             FLAGS[exchange.trace_flags],
             exchange.request_id,
-            method,
+            exchange.method,
             exchange.scheme,
-            path,
+            exchange.path,
             exchange.route,
-            status,
-            duration,
+            exchange.status,
+            exchange.duration,
             None if first_byte is None else first_byte - exchange.started,
             exchange.bytes_in or None,
             exchange.bytes_out,
             exchange.client,
-            exchange.host,
+            exchange.header("host"),
             exchange.header("user-agent"),
             outcome,
             None if outcome == "ok" else exchange.error_type,
         )
-        logger.handle(ReadyRecord(LOGGER, level, level_name, message, ended, line))
+        logger.handle(ReadyRecord(LOGGER, level, level_name, started, line))

@@ -24,12 +24,13 @@ _encode = msgspec.json.Encoder().encode
 _unsafe: Final = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
-def encode_line(fields: Mapping[str, Any]) -> str:
+def encode_line(fields: Mapping[str, Any] | msgspec.Struct) -> str:
     """*fields* as one line of JSON; what JSON cannot say is said as text."""
     try:
         line = _encode(fields).decode()
     except Exception:
-        line = _encode(_plain(fields, DEPTH)).decode()
+        plain = msgspec.to_builtins(fields) if isinstance(fields, msgspec.Struct) else fields
+        line = _encode(_plain(plain, DEPTH)).decode()
     if not line.isascii() or "\x7f" in line:
         line = _unsafe.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
     return line

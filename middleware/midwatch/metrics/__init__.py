@@ -1,0 +1,5 @@
+"""Request counts and latencies per route, what is under way, and figures of the process, for Prometheus."""
+
+from .latency import LatencyMetrics
+
+__all__ = ["LatencyMetrics"]

@@ -20,7 +20,7 @@ from .baggage import BAGGAGE, parse_baggage
 from .conventions import server_attributes
 from .destinations import exporter
 from .span import SPAN, Span
-from .traceparent import RANDOM, SAMPLED, clean_tracestate, is_traceparent, new_span_id, new_trace_id, parse_flags
+from .traceparent import RANDOM, SAMPLED, clean_tracestate, is_traceparent, new_span_id, new_trace_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["Tracing"]
 
 _is_request_id: Final = re.compile(r"[A-Za-z0-9_.\-]{1,128}").fullmatch
+
+SERVER: Final = SpanKind.SERVER
+FLAGS: Final = {f"{flags:02x}": flags & (SAMPLED | RANDOM) for flags in range(256)}
+"""Flags by their hexadecimal digits; those that this level does not know are sent on as zero (section 4.3)."""
 
 _put = dict.__setitem__  # Context refuses changes; this one is ours alone until the application sees it.
 
@@ -61,37 +65,32 @@ class Tracing(Plugin):
 
     def on_request(self, exchange: Exchange) -> None:
         """Continue the caller's trace or start one."""
-        received = exchange.header("traceparent")
+        header = exchange.header
+        traceparent = header("traceparent")
         parent_id: str | None = None
         state = ""
-        if received is not None and is_traceparent(received := received.strip(" \t")):
-            trace_id = received[3:35]
-            parent_id = received[36:52]
-            flags = parse_flags(received)
-            told = exchange.header("tracestate")
-            if told is not None:
-                state = clean_tracestate(told)
+        flags = SAMPLED | RANDOM
+        if traceparent is not None and is_traceparent(traceparent := traceparent.strip(" \t")):
+            trace_id, parent_id, flags = traceparent[3:35], traceparent[36:52], FLAGS[traceparent[53:55]]
+            state = clean_tracestate(header("tracestate") or "")
         else:
             trace_id = new_trace_id()
-            flags = SAMPLED | RANDOM
         span_id = new_span_id()
         export = self._export if flags & SAMPLED else None
-        span = Span(
-            exchange.method, SpanKind.SERVER, trace_id, span_id, parent_id, flags, state, exchange.started_at, export
-        )
+        span = Span(exchange.method, SERVER, trace_id, span_id, parent_id, flags, state, exchange.started_at, export)
         exchange.span, exchange.trace_id, exchange.span_id, exchange.trace_flags = span, trace_id, span_id, flags
         _put(exchange.context, SPAN, span)
-        baggage = exchange.header("baggage")
+        baggage = header("baggage")
         if baggage is not None:
             _put(exchange.context, BAGGAGE, parse_baggage(baggage))
-        told = None if self._request_id is None else exchange.header(self._request_id)
-        exchange.request_id = told if told is not None and _is_request_id(told) else trace_id
+        if self._request_id is not None:
+            told = header(self._request_id)
+            exchange.request_id = told if told is not None and _is_request_id(told) else trace_id
 
     def on_response(self, exchange: Exchange) -> None:
         """Send the request id back, unless the application did."""
-        name, value = self._request_id, exchange.request_id
-        if name is not None and value is not None and exchange.response_header(name) is None:
-            exchange.add_header(name, value)
+        if exchange.request_id is not None and exchange.response_header(self._request_id) is None:
+            exchange.add_header(self._request_id, exchange.request_id)
 
     def on_finish(self, exchange: Exchange) -> None:
         """End the server span at the last body byte."""

@@ -46,10 +46,10 @@ class Span(SpanAPI):
         export: Takes the finished span; None when it is not recorded. It then still carries the trace on.
     """
 
-    __slots__ = (
-        "_context", "_export", "attributes", "dropped", "end_time", "events", "kind", "name", "parent_id", "span_id",
-        "start_time", "status", "trace_flags", "trace_id", "trace_state",
-    )  # fmt: skip
+    end_time = 0
+    dropped = 0
+    status = StatusCode.UNSET
+    _context: SpanContext | None = None
 
     def __init__(
         self,
@@ -72,13 +72,9 @@ class Span(SpanAPI):
         self.trace_state = trace_state
         self.start_time = start_time
         self._export = export
-        self._context: SpanContext | None = None
-        self.end_time = 0
         if export is not None:
             self.attributes: dict[str, AttributeValue] = {}
             self.events: list[Event] = []
-            self.status = StatusCode.UNSET
-            self.dropped = 0
 
     def get_span_context(self) -> SpanContext:
         """Ids, flags and state, as the API wants them."""

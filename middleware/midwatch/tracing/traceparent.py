@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import random
+import os
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["RANDOM", "SAMPLED", "clean_tracestate", "is_traceparent", "new_span_id", "new_trace_id", "parse_flags"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["RANDOM", "SAMPLED", "clean_tracestate", "is_traceparent", "new_span_id", "new_trace_id"]
 
 SAMPLED: Final = 0x01
 RANDOM: Final = 0x02
@@ -27,22 +30,32 @@ _is_member: Final = re.compile(
     r"[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
 ).fullmatch
 
-_bits = random.getrandbits
-
 
 def new_trace_id() -> str:
     """32 lower-case hexadecimal digits, random, never all zero."""
-    return "%032x" % (_bits(128) or 1)
+    return new_span_id() + new_span_id()
 
 
 def new_span_id() -> str:
     """16 lower-case hexadecimal digits, random, never all zero."""
-    return "%016x" % (_bits(64) or 1)
+    for span_id in _ids:
+        return span_id
+    _refill()
+    return new_span_id()
 
 
-def parse_flags(traceparent: str) -> int:
-    """The flags that this level knows; others are sent out as zero (section 4.3)."""
-    return int(traceparent[53:55], 16) & (SAMPLED | RANDOM)
+_ids: Iterator[str] = iter(())
+
+
+def _refill() -> None:
+    """Make ids by the hundred: one at a time, asking for randomness and formatting it costs ten times as much."""
+    global _ids  # noqa: PLW0603 - an iterator is what threads can share without a lock
+    digits = os.urandom(8 * 256).hex()
+    ids = (digits[start : start + 16] for start in range(0, len(digits), 16))
+    _ids = iter([span_id for span_id in ids if span_id != "0" * 16])
+
+
+os.register_at_fork(after_in_child=_refill)
 
 
 def clean_tracestate(value: str) -> str:
@@ -52,6 +65,8 @@ def clean_tracestate(value: str) -> str:
     A malformed member or a key that comes twice makes the whole list worthless, as section 3.3.1.3 allows. Of more than
     32 members the left-most stay. Longer than 512 characters, it loses members of over 128 first, then from the right.
     """
+    if not value:
+        return ""
     members = [member.strip(" \t") for member in value.split(",", 4 * MAX_MEMBERS)[: 4 * MAX_MEMBERS]]
     members = [member for member in members if member]
     keys = {member.partition("=")[0] for member in members}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, final
 
-from opentelemetry.context import attach, detach, get_current
+from ..context import attach, detach, get_current
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from opentelemetry.context import attach, detach
-
+from ..context import attach, detach
 from ..exchange import KEY, Exchange
 from ..frameworks.flask import Werkzeug
 from ..lifecycle import Lifecycle

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from opentelemetry.context import Context
 
-from ..exchange import KEY, Exchange, is_field_value
+from ..exchange import KEY, Exchange, field_name, field_value
 from .reply import respond, settle
 
 if TYPE_CHECKING:
@@ -89,8 +89,7 @@ class Observed(Exchange):
         return None
 
     def add_header(self, name: str, value: str) -> None:
-        if not is_field_value(name) or not is_field_value(value):
-            raise ValueError(f"not a header: {name!r}: {value!r}")
+        field_name(name), field_value(value)
         if self._added is None:
             self._added = []
         self._added.append((name, value))
@@ -104,7 +103,8 @@ class Observed(Exchange):
         self.status = int(status[:3]) if status[:3].isdigit() else None
         self._started = headers
         self._added = None
-        self.ask_framework()
+        if self.framework.forgets:
+            _ = self.actor
         answers = self.moments.response(self)
         if answers is not None:
             reply = settle(answers)

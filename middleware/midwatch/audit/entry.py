@@ -1,0 +1,100 @@
+"""What an application says of an action, copied when it says so: its objects may change, or lose their session, later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from itertools import islice
+from typing import Any, Final, Literal, TypeAlias, final
+
+from .canonical import Copy
+
+__all__ = ["OUTCOMES", "Entry", "EventOutcome", "Kind"]
+
+EventOutcome: TypeAlias = Literal["success", "denied", "failure", "error", "aborted", "unknown"]
+Kind: TypeAlias = Literal["request", "action", "system"]
+
+OUTCOMES: Final = frozenset({"success", "denied", "failure", "error", "aborted", "unknown"})
+
+RESOURCES: Final = 32
+CHANGES: Final = 64
+"""Resources and changed fields that one event names."""
+
+_Several: Final = (list, tuple, Set)
+
+
+@final
+class Entry:
+    """
+    One explicit record. Whatever it is given, it never raises.
+
+    Args:
+        time: Nanoseconds since the epoch.
+        action, resource, outcome, reason, changes: See `midwatch.audit.record`.
+    """
+
+    __slots__ = ("action", "changes", "outcome", "reason", "resource", "time", "truncated")
+
+    def __init__(
+        self, time: int, action: object, resource: object, outcome: object, reason: object, changes: object
+    ) -> None:
+        copy = Copy()
+        self.time = time
+        self.action = copy.text("action", action) or "unknown"
+        self.resource = [] if resource is None else _resources(copy, resource)
+        self.reason = None if reason is None else copy.text("reason", reason)
+        self.outcome = None if outcome is None else _outcome(copy, outcome)
+        self.changes = [] if changes is None else _changes(copy, changes)
+        self.truncated = copy.truncated
+
+
+def _outcome(copy: Copy, outcome: object) -> str:
+    text = copy.text("outcome", outcome, 32)
+    if text in OUTCOMES:
+        return text
+    copy.note("outcome")
+    return "unknown"
+
+
+def _resources(copy: Copy, resource: object) -> list[dict[str, str]]:
+    try:
+        if not isinstance(resource, _Several):
+            return [_resource(copy, resource)]
+        if len(resource) > RESOURCES:
+            copy.note("resource")
+        return [_resource(copy, one) for one in islice(resource, RESOURCES)]
+    except Exception:
+        copy.note("resource")
+        return []
+
+
+def _resource(copy: Copy, resource: object) -> dict[str, str]:
+    if isinstance(resource, Mapping):
+        told = {name: resource[name] for name in ("id", "name", "type") if resource.get(name) is not None}
+    else:
+        kind, colon, identity = copy.text("resource", resource).partition(":")
+        told = {"id": identity, "type": kind} if colon else {"type": kind}
+    return {name: copy.text("resource", value) for name, value in told.items()}
+
+
+def _changes(copy: Copy, changes: object) -> list[dict[str, Any]]:
+    try:
+        if not isinstance(changes, Mapping | list | tuple | Set):
+            return [{"field": copy.text("changes", changes)}]
+        if len(changes) > CHANGES:
+            copy.note("changes")
+        if not isinstance(changes, Mapping):
+            return [{"field": copy.text("changes", name)} for name in islice(changes, CHANGES)]
+        return [_change(copy, name, values) for name, values in islice(changes.items(), CHANGES)]
+    except Exception:
+        copy.note("changes")
+        return []
+
+
+def _change(copy: Copy, name: object, values: object) -> dict[str, Any]:
+    change: dict[str, Any] = {"field": copy.text("changes", name)}
+    if isinstance(values, tuple | list) and len(values) == 2:
+        change["new"] = copy.value("changes", values[1])
+        change["old"] = copy.value("changes", values[0])
+    else:
+        change["new"] = copy.value("changes", values)
+    return change

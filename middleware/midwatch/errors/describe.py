@@ -1,0 +1,123 @@
+"""
+An exception as the fields of a log line: what it is, where it happened, what led to it. Never the variables of a frame.
+
+Sizes are bounded for each field and in all, since one failure can carry thousands of others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, final
+
+from .anatomy import chain, members, middle_cut, notes, traceback, type_name
+from .frames import frame_fields
+from .stack import DEPTH, FRAMES, MEMBERS, stack_text
+from .text import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["describe"]
+
+MESSAGE: Final = 4096
+NOTE: Final = 1024
+NOTES: Final = 16
+CAUSES: Final = 16
+"""Characters of a message and of a note, notes of one exception, causes of one exception."""
+
+TOTAL: Final = 64
+ROOM: Final = 32_768
+"""Causes and members in all, and characters of their messages and notes."""
+
+
+def describe(error: BaseException, in_app: Callable[[str], bool]) -> dict[str, Any]:
+    """
+    The fields `exception.*` of *error*; never raises, whatever its class does.
+
+    | field | holds |
+    | --- | --- |
+    | `exception.type`, `exception.message`, `exception.stacktrace` | as in the semantic conventions |
+    | `exception.frames` | `file`, `line`, `function`, `in_app`, outermost first; `exception.frames_omitted` in the middle |
+    | `exception.notes` | texts of `add_note` |
+    | `exception.chain` | what led to it: `type`, `message`, `relation`, `notes`; `exception.chain_omitted` in the middle |
+    | `exception.group` | `count` and `members`, which have `type`, `message`, `notes`, `chain` and their own `group` |
+    """
+    return _Description(in_app).fields(error)
+
+
+@final
+class _Description:
+    """One description: every message is asked for once, and what is left to say is counted."""
+
+    def __init__(self, in_app: Callable[[str], bool]) -> None:
+        self._in_app = in_app
+        self._messages: dict[int, str] = {}
+        self._left = TOTAL
+        self._room = ROOM
+
+    def fields(self, error: BaseException) -> dict[str, Any]:
+        fields: dict[str, Any] = {
+            "exception.type": type_name(error),
+            "exception.message": self._message(error),
+            "exception.stacktrace": stack_text(error, self._says),
+        }
+        first, last, omitted = middle_cut(traceback(error), FRAMES)
+        if first:
+            fields["exception.frames"] = [frame_fields(step, self._in_app) for step in [*first, *last]]
+        if omitted:
+            fields["exception.frames_omitted"] = omitted
+        fields.update((f"exception.{key}", value) for key, value in self._details(error, DEPTH).items())
+        return fields
+
+    def _details(self, error: BaseException, depth: int) -> dict[str, Any]:
+        """Notes, causes and members of one exception, where there are any."""
+        details: dict[str, Any] = {}
+        told = self._notes(error)
+        if told:
+            details["notes"] = told
+        first, last, omitted = middle_cut(chain(error)[1:], CAUSES)
+        if first:
+            causes = [self._brief(cause, relation=relation) for cause, relation in [*first, *last] if self._may_tell()]
+            details["chain"] = causes
+        if omitted:
+            details["chain_omitted"] = omitted
+        group = members(error)
+        if group:
+            details["group"] = {"count": len(group), "members": self._members(group, depth)}
+        return details
+
+    def _members(self, group: tuple[BaseException, ...], depth: int) -> list[dict[str, Any]]:
+        if not depth:
+            return []
+        told = [member for member in group[:MEMBERS] if self._may_tell()]
+        return [{**self._brief(member), **self._details(member, depth - 1)} for member in told]
+
+    def _brief(self, error: BaseException, **more: Any) -> dict[str, Any]:
+        brief = {"type": type_name(error), "message": self._within(self._message(error)), **more}
+        told = self._notes(error)
+        return {**brief, "notes": told} if told else brief
+
+    def _notes(self, error: BaseException) -> list[str]:
+        return [self._within(shown(note, NOTE)) for note in notes(error)[:NOTES]]
+
+    def _message(self, error: BaseException) -> str:
+        message = self._messages.get(id(error))
+        if message is None:
+            message = self._messages[id(error)] = shown(error, MESSAGE)
+        return message
+
+    def _says(self, error: BaseException) -> str:
+        """As Python ends the print of an exception."""
+        message = self._message(error)
+        name = type_name(error)
+        lines = [f"{name}: {message}" if message else name, *(shown(note, NOTE) for note in notes(error)[:NOTES])]
+        return "\n".join(lines)
+
+    def _may_tell(self) -> bool:
+        self._left -= 1
+        return self._left >= 0
+
+    def _within(self, text: str) -> str:
+        """*text*, as far as there is room."""
+        text = text[: self._room]
+        self._room -= len(text)
+        return text

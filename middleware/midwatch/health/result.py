@@ -1,0 +1,115 @@
+"""What a check may say, and how it is read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ..logs.safe import safe_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Reading", "Result", "Status", "judge", "now", "worst"]
+
+MAX_OUTPUT: Final = 1000
+"""Characters of `output` that are shown; Consul stores the first 4 KiB of a body."""
+
+
+class Status(StrEnum):
+    """Of a check and of the whole (draft-inadarei-api-health-check-06 section 3.1), in order of trouble."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    WARN = "warn"
+    """Works, with concerns; traffic still comes."""
+    FAIL = "fail"
+
+
+class Result(NamedTuple):
+    """
+    What a check found, for checks that have more to say than pass or fail.
+
+    Args:
+        status: `"pass"`, `"warn"` or `"fail"`; also `ok`, `up`, `error` and `down`, in any case.
+        output: A word to the operator. It leaves the service: nothing secret.
+        observed: What was measured; the seconds that the check took where that is None.
+        unit: Of *observed*.
+    """
+
+    status: str
+    output: str | None = None
+    observed: float | str | None = None
+    unit: str | None = None
+
+
+class Reading(NamedTuple):
+    """
+    One run of one check, as reported.
+
+    Attributes:
+        time: When it was over (RFC 3339, UTC).
+        error: What the check raised; for the log, never for a client.
+    """
+
+    status: Status
+    output: str | None
+    observed: float | str
+    unit: str | None
+    time: str
+    error: BaseException | None = None
+
+
+STATUSES: Final = {
+    "pass": Status.PASS,
+    "ok": Status.PASS,
+    "up": Status.PASS,
+    "warn": Status.WARN,
+    "fail": Status.FAIL,
+    "error": Status.FAIL,
+    "down": Status.FAIL,
+}
+ORDER: Final = tuple(Status)
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The status of a whole from those of its parts; nothing to check is a pass."""
+    return max(statuses, key=ORDER.index, default=Status.PASS)
+
+
+def now() -> str:
+    """The wall clock, as RFC 3339 with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def judge(value: object, seconds: float, error: BaseException | None = None) -> Reading:
+    """
+    Read what a check returned after so many *seconds*: None and True pass, False fails, a status is a status.
+
+    Anything else fails, for a check that answers nonsense checks nothing. The value itself is not repeated: it could
+    hold what clients may not see.
+    """
+    result = value if isinstance(value, Result) else _plain(value)
+    status = STATUSES.get(result.status.strip().lower()) if isinstance(result.status, str) else None
+    if status is None or not _is_sound(result):
+        status, result = Status.FAIL, Result("fail", f"returned nonsense ({type(value).__name__})")
+    output = None if result.output is None else safe_text(result.output)[:MAX_OUTPUT]
+    if result.observed is None:
+        return Reading(status, output, round(seconds, 6), "s", now(), error)
+    return Reading(status, output, result.observed, result.unit, now(), error)
+
+
+def _plain(value: object) -> Result:
+    if value is None or value is True:
+        return Result("pass")
+    if value is False:
+        return Result("fail", "returned False")
+    return Result(value if isinstance(value, str) else "")
+
+
+def _is_sound(result: Result) -> bool:
+    return (
+        isinstance(result.output, str | None)
+        and isinstance(result.unit, str | None)
+        and isinstance(result.observed, int | float | str | None)
+    )

@@ -1,0 +1,109 @@
+"""Who may read the page, by which method, and what everybody else is told (RFC 9110, RFC 9457)."""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic
+from typing import TYPE_CHECKING, Final, final
+
+import msgspec
+
+from ..exchange import Hold, Reply
+from .exposition import Renders, negotiate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ..exchange import Exchange
+    from ..proxies import Networks
+    from .collector import Shown
+    from .exposition import Format
+
+__all__ = ["Page"]
+
+logger = logging.getLogger("midwatch")
+
+LIMIT: Final = 9.0
+"""Seconds that a render may take: Prometheus gives up after 10 unless told otherwise."""
+
+QUIET: Final = 60.0
+"""Seconds between two log lines that say the same."""
+
+ALLOW: Final = {"allow": "GET, HEAD, OPTIONS"}
+NO_STORE: Final = {"cache-control": "no-store"}
+
+
+def _problem(status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> Reply:
+    body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": detail})
+    return Reply(status, body, media_type="application/problem+json", headers={**NO_STORE, **(headers or {})})
+
+
+FORBIDDEN: Final = _problem(403, "Forbidden", "Metrics are only for direct peers.")
+NOT_ALLOWED: Final = _problem(405, "Method Not Allowed", "Metrics are read by GET.", ALLOW)
+FAILED: Final = _problem(500, "Internal Server Error", "The metrics could not be rendered; the log says why.")
+LATE: Final = _problem(503, "Service Unavailable", "The metrics are not ready in time.")
+OPTIONS: Final = Reply(204, headers={**NO_STORE, **ALLOW})
+
+
+@final
+class Page:
+    """
+    Answers requests for the metrics.
+
+    Args:
+        shown: What the page shows.
+        allow: Direct peers that may read it.
+        clock: Seconds, for what is said once a minute.
+        limit: Seconds that a render may take.
+    """
+
+    def __init__(
+        self, shown: Shown, allow: Networks, *, clock: Callable[[], float] = monotonic, limit: float = LIMIT
+    ) -> None:
+        self._shown = shown
+        self._allow = allow
+        self._clock = clock
+        self._renders = Renders(self._render, self._failed, limit)
+        self._refusals_told = self._failures_told = -QUIET
+
+    def forget(self) -> None:
+        """Start afresh, in a forked child."""
+        self._renders.forget()
+
+    def answer(self, exchange: Exchange) -> Reply | Hold:
+        """The answer, or the wait for it."""
+        peer = None if exchange.peer is None else exchange.peer[0]
+        if peer not in self._allow or not exchange.direct:
+            self._tell_refusal(peer, direct=exchange.direct)
+            return FORBIDDEN
+        if exchange.method == "GET" or exchange.method == "HEAD":
+            return self._rendered(negotiate(exchange.header("accept")))
+        return OPTIONS if exchange.method == "OPTIONS" else NOT_ALLOWED
+
+    def _rendered(self, wanted: Format) -> Reply | Hold:
+        try:
+            future, left = self._renders.ask(wanted)
+        except RuntimeError:  # Out of threads, or the interpreter ends.
+            return LATE
+        return Hold(future, left, LATE) if left > 0 else LATE
+
+    def _render(self, wanted: Format) -> Reply:
+        return Reply(200, wanted.write(self._shown), media_type=wanted.media_type, headers=NO_STORE)
+
+    def _tell_refusal(self, peer: str | None, *, direct: bool) -> None:
+        now = self._clock()
+        if now - self._refusals_told >= QUIET:
+            self._refusals_told = now
+            who = "a peer without an address" if peer is None else repr(peer)
+            logger.warning(
+                "metrics refused to %s%s: they are only for direct peers inside metrics.allow (told once a minute)",
+                who,
+                "" if direct else ", which forwarded the request",
+            )
+
+    def _failed(self) -> Reply:
+        now = self._clock()
+        if now - self._failures_told >= QUIET:
+            self._failures_told = now
+            logger.exception("metrics could not be rendered: a collector failed (told once a minute)")
+        return FAILED

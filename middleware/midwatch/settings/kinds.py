@@ -1,0 +1,197 @@
+"""Kinds of values: what is expected, in words for the reference and for messages, and how it is read."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from .problem import nearest
+from .shown import shown
+
+if TYPE_CHECKING:
+    from .place import Place
+
+__all__ = ["Kind", "Refused", "buckets", "count", "flag", "header", "kind", "level", "list_of", "one_of", "path",
+           "seconds", "text"]  # fmt: skip
+
+LONGEST: Final = 3600.0
+"""Seconds that a timeout may have: beyond it, somebody meant milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """
+    One kind of value.
+
+    Attributes:
+        expected: A noun phrase, as in "expected ..., got 5".
+        read: Makes the typed value of what stands at a place; notes there what is wrong with it.
+        section: The section whose settings such a value holds, if it is a dict of settings.
+        named: The value is a dict of such sections by names that the user chooses.
+    """
+
+    expected: str
+    read: Callable[[object, Place], Any]
+    section: type[Any] | None = None
+    named: bool = False
+
+
+class Refused(Exception):  # noqa: N818 - never leaves this package
+    """A value is not of the kind; *reason* where there is more to say than what was expected."""
+
+    def __init__(self, hint: str = "", reason: str = "") -> None:
+        super().__init__(hint, reason)
+        self.hint = hint
+        self.reason = reason
+
+
+def kind(expected: str, accept: Callable[[Any], Any]) -> Kind:
+    """The kind of which *accept* returns the typed value, or raises `Refused`."""
+
+    def read(value: object, place: Place) -> Any:
+        try:
+            return accept(value)
+        except Refused as refused:
+            place.wrong(refused.reason or f"expected {expected}, got {shown(value)}", refused.hint)
+            return None
+
+    return Kind(expected, read)
+
+
+def list_of(item: Kind, expected: str) -> Kind:
+    """A list of *item*, none of them twice; typed as a tuple."""
+
+    def read(value: object, place: Place) -> Any:
+        if not isinstance(value, list | tuple):
+            hint = f"write [{shown(value)}]" if isinstance(value, str) or callable(value) else ""
+            place.wrong(f"expected a list of {expected}, got {shown(value)}", hint)
+            return None
+        items: list[Any] = []
+        for index, given in enumerate(value):
+            read_item = item.read(given, here := place.item(index, given))
+            if read_item is not None and any(_same(read_item, earlier) for earlier in items):
+                here.wrong(f"{shown(given)} is in the list twice", "remove one")
+            items.append(read_item)
+        return tuple(items)
+
+    return Kind(f"list of {expected}", read)
+
+
+def _same(one: object, other: object) -> bool:
+    return one is other or (isinstance(one, str) and one == other)
+
+
+def one_of(*names: str) -> Kind:
+    """One of some words."""
+    expected = " or ".join(f'"{name}"' for name in names)
+
+    def accept(value: object) -> str:
+        if isinstance(value, str) and value in names:
+            return value
+        guess = nearest(value, names)
+        raise Refused(f'did you mean "{guess}"?' if guess else "")
+
+    return kind(expected, accept)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str) and value.strip() and value.isprintable() and len(value) <= 255:
+        return value
+    raise Refused
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise Refused
+
+
+def _level(value: object) -> str:
+    names = logging.getLevelNamesMapping()
+    if isinstance(value, str):
+        for name in (value, value.upper()):
+            if name in names:
+                return name
+    guess = nearest(value, names)
+    if isinstance(value, int) and not isinstance(value, bool) and value in names.values():
+        guess = logging.getLevelName(value)
+    raise Refused(f'did you mean "{guess}"?' if guess else "")
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Refused
+    try:
+        number = float(value)
+    except OverflowError:
+        raise Refused from None
+    if number > 0 and math.isfinite(number):
+        return number
+    raise Refused
+
+
+def _seconds(value: object) -> float:
+    number = _number(value)
+    if number > LONGEST:
+        raise Refused("it is in seconds, not milliseconds")
+    return number
+
+
+def _count(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    raise Refused
+
+
+def _buckets(value: object) -> tuple[float, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise Refused
+    bounds = tuple(_number(bound) for bound in value)
+    for lower, upper in zip(bounds, bounds[1:], strict=False):
+        if lower >= upper:
+            raise Refused(f"{upper:g} follows {lower:g}", "expected bounds that increase")
+    return bounds
+
+
+_is_path = re.compile(r"/[^\s?#%\x00-\x1f\x7f]+").fullmatch
+
+
+def _path(value: object) -> str | None:
+    if value is False:
+        return None
+    if not isinstance(value, str) or not value.isprintable() or len(value) > 255:
+        raise Refused
+    if value == "/":
+        raise Refused("it would take the root from the application")
+    if _is_path(value) and value.endswith("/"):
+        right = value.rstrip("/")
+        raise Refused(f"did you mean {shown(right)}?" if right else "")
+    if not _is_path(value):
+        right = f"/{value}"
+        raise Refused(f"did you mean {shown(right)}?" if _is_path(right) else "")
+    return value
+
+
+_is_token = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~\-]{1,128}").fullmatch
+
+
+def _header(value: object) -> str | None:
+    if value is False:
+        return None
+    if isinstance(value, str) and _is_token(value):
+        return value.lower()
+    raise Refused
+
+
+text: Final = kind("text of one line, up to 255 characters", _text)
+flag: Final = kind("True or False", _flag)
+level: Final = kind('the name of a logging level, such as "INFO"', _level)
+seconds: Final = kind(f"a number of seconds above 0, up to {LONGEST:g}", _seconds)
+count: Final = kind("a whole number above 0", _count)
+buckets: Final = kind("a list of increasing numbers above 0", _buckets)
+path: Final = kind('a path that starts with "/" or False', _path)
+header: Final = kind("the name of a header (RFC 9110 section 5.1) or False", _header)

@@ -1,0 +1,112 @@
+"""From the dict to `Settings`, and where each setting in force comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec.structs import replace
+
+from .environment import from_environment
+from .place import Place
+from .problem import SettingsError
+from .schema import Settings
+from .section import Section, fields_of, read_section
+from .shown import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .problem import Problem
+
+__all__ = ["InForce", "in_force", "load"]
+
+
+def load(settings: Mapping[str, object] | None, source: str = "settings") -> Settings:
+    """
+    *settings*, checked and typed; what is absent or None has its default, or what a standard variable says.
+
+    Modules named as `"module:callable"` are imported.
+
+    Args:
+        settings: The dict that the user wrote.
+        source: Where it stands, for messages: `app.config["MIDWATCH"]`.
+
+    Raises:
+        SettingsError: something is wrong; it tells every problem, not only the first.
+    """
+    problems: list[Problem] = []
+    place = Place({} if settings is None else settings, problems)
+    found = read_section(Settings, place)
+    if found is not None and not problems:
+        _compare_paths(found, place)
+    if found is None or problems:
+        raise SettingsError(problems, source)
+    return _completed(found, {} if settings is None else settings)
+
+
+def _compare_paths(found: Settings, place: Place) -> None:
+    """`/metrics` must not lie where health answers."""
+    metrics = found.metrics and found.metrics.path
+    health = found.health and found.health.path
+    if metrics and health and metrics in {health, f"{health}/live", f"{health}/ready", f"{health}/startup"}:
+        section = place.value.get("metrics") or {}  # type: ignore[attr-defined]
+        given = "metrics" if section.get("path") else "health"
+        here = place.entry(given, place.value[given], given)  # type: ignore[index]
+        value = metrics if given == "metrics" else health
+        here.entry("path", value, "path").wrong(f"health and metrics are both served at {metrics}")
+
+
+def _completed(settings: Settings, given: Mapping[str, object]) -> Settings:
+    service: dict[str, Any] = {}
+    for path, (value, _) in from_environment().items():
+        if _given(given, path):
+            continue
+        name, _, field = path.partition(".")
+        if field:
+            service[field] = value
+        else:
+            settings = replace(settings, **{name: value})
+    return replace(settings, service=replace(settings.service, **service)) if service else settings
+
+
+def _given(given: Any, path: str) -> bool:
+    for name in path.split("."):
+        given = given.get(name) if isinstance(given, Mapping) else None
+    return given is not None
+
+
+class InForce(NamedTuple):
+    """
+    One setting in force.
+
+    Attributes:
+        path: As in `log.to`.
+        value: Masked, as JSON can say it; False for a section that is off.
+        origin: `given`, `default`, or the variable that says so.
+    """
+
+    path: str
+    value: Any
+    origin: str
+
+
+def in_force(settings: Settings, given: Mapping[str, object] | None) -> list[InForce]:
+    """Every setting of *settings*, which were loaded from *given*, in the order of the reference."""
+    told = from_environment()
+
+    def origin(path: str) -> str:
+        if _given(given, path):
+            return "given"
+        return told[path][1] if path in told else "default"
+
+    def rows(section: Section, prefix: str) -> Iterator[InForce]:
+        for name, field in fields_of(type(section)).items():
+            path, value = prefix + name, getattr(section, name)
+            if isinstance(value, Section):
+                yield from rows(value, f"{path}.")
+            else:
+                off = value is None and (field.setting.kind.section or field.default is not None)
+                yield InForce(path, False if off else plain(value), origin(path))
+
+    return list(rows(settings, ""))

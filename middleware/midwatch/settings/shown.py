@@ -1,0 +1,93 @@
+"""Values as a person may see them: short, on one line, in ASCII, and without credentials."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+__all__ = ["masked", "masked_words", "plain", "shown"]
+
+LENGTH: Final = 72
+"""Characters of one text that a message shows."""
+
+HIDDEN: Final = "***"
+
+_scheme = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://").match
+_pair = re.compile(r"([^&;=]*)(=?)([^&;]*)")
+
+
+def masked(text: str) -> str:
+    """
+    *text* without what a URL may carry in secret: user information, values of the query, the fragment.
+
+    A password may hold any character, so all up to the last `@` is taken for user information.
+    """
+    scheme = _scheme(text)
+    start = scheme.end() if scheme else 0
+    user, at, rest = text[start:].rpartition("@")
+    if at and (scheme or ":" in user):
+        text = f"{text[:start]}{HIDDEN}@{rest}"
+    text, mark, fragment = text.partition("#")
+    text, question, query = text.partition("?")
+    if query:
+        text += question + _pair.sub(_hide, query)
+    return text + mark + (HIDDEN if fragment else "")
+
+
+def _hide(pair: re.Match[str]) -> str:
+    name, equals, value = pair.groups()
+    if not equals:
+        return HIDDEN if name else ""
+    return f"{name}={HIDDEN if value else ''}"
+
+
+def masked_words(text: str, length: int = 200) -> str:
+    """The words of *text*, each of them masked, on one line of at most *length* characters."""
+    line = " ".join(masked(word) for word in text[: 4 * length].split())
+    line = line if len(line) <= length else line[: length - 3] + "..."
+    return "".join(character if character.isprintable() else "?" for character in line)
+
+
+def shown(value: object) -> str:
+    """*value* as a short Python literal; containers and objects only by their kind."""
+    if value is None or isinstance(value, bool):
+        return repr(value)
+    if isinstance(value, str):
+        text = masked(value)
+        return json.dumps(text if len(text) <= LENGTH else text[: LENGTH - 3] + "...")
+    if isinstance(value, int):
+        return int.__repr__(value) if -(10**18) < value < 10**18 else "<a huge int>"
+    if isinstance(value, float):
+        return float.__repr__(value)
+    if isinstance(value, Mapping):
+        return "{...}" if value else "{}"
+    if isinstance(value, list | tuple):
+        return "[...]" if value else "[]"
+    return f"<{_name(value)}>"
+
+
+def plain(value: Any) -> Any:
+    """*value* as JSON can say it, masked; callables and objects by name, never by their content."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    fields = getattr(type(value), "__struct_fields__", None)
+    if fields is not None:
+        return {name: plain(getattr(value, name)) for name in fields}
+    return _name(value)
+
+
+def _name(value: object) -> str:
+    """`module:qualname` of what has a name of its own, else of its type."""
+    for named in (value, type(value)):
+        module, name = getattr(named, "__module__", None), getattr(named, "__qualname__", None)
+        if isinstance(module, str) and isinstance(name, str):
+            return name if module == "builtins" else f"{module}:{name}"
+    return "object"

@@ -1,0 +1,21 @@
+"""Started by path (`python tests/bench`), so that the repository's root, and with it `middleware`, is not importable."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+
+def _package() -> str:
+    """Import this folder as a package, without leaving its neighbours importable."""
+    if __package__:
+        return __package__
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    import_module("bench")
+    del sys.path[0]
+    return "bench"
+
+
+if __name__ == "__main__":
+    sys.exit(import_module(f"{_package()}.cli").main(sys.argv[1:]))

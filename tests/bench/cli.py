@@ -1,0 +1,115 @@
+"""The command: what is measured in which order, and how it is told. Figures on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from . import child, memory, server
+from .figures import Row, Target, rows_of, targets_of
+from .load import Load, measure_load
+from .memory import Memory, measure_memory
+from .rounds import Broken, measure
+from .tables import load_table, machine, memory_lines, overhead_table, target_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Report", "main"]
+
+BEHIND_UVICORN = ("bare", "floor", "midwatch", "midwatch+spans", "assembled")
+
+
+class Report(msgspec.Struct):
+    """Everything that one run found out."""
+
+    machine: str
+    rounds: int
+    requests: int
+    overhead: dict[str, list[Row]]
+    load: Load | None
+    memory: Memory | None
+    targets: list[Target]
+    skipped: dict[str, str]
+    versions: dict[str, str]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the benchmark, or the part of it that another process asks for; the exit code."""
+    match list(arguments):
+        case ["child", protocol, kind]:
+            return child.main(protocol, kind)
+        case ["serve", variant, descriptor, core]:
+            return server.main(variant, int(descriptor), None if core == "None" else int(core))
+        case ["memory", requests]:
+            return memory.main(int(requests))
+    options = _options(arguments)
+    try:
+        report = _run(options)
+    except Broken as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        print(msgspec.json.format(msgspec.json.encode(report)).decode())
+    else:
+        print("\n".join(_text(report)))
+    return 0
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description="What Midwatch costs, as ratios within one run.")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--quick", action="store_true", help="few rounds: to see that it works, not what it costs")
+    parser.add_argument("--long", action="store_true", help="a million requests for the memory check")
+    parser.add_argument("--no-load", action="store_true", help="without uvicorn")
+    parser.add_argument("--no-memory", action="store_true", help="without the memory check")
+    return parser.parse_args(arguments)
+
+
+def _run(options: argparse.Namespace) -> Report:
+    rounds, requests = (3, 100) if options.quick else (20, 400)
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    child.pin(cores[-1] if cores else None)
+    measured = measure(rounds, requests, _tell)
+    if cores:
+        os.sched_setaffinity(0, cores)
+    first, *others = measured.values()
+    skipped, versions = dict(first.skipped), dict(first.versions)
+    for other in others:
+        skipped |= other.skipped
+        versions |= other.versions
+    tables = {protocol: rows_of(each) for protocol, each in measured.items()}
+    load = None
+    if not options.no_load:
+        variants = [name for name in BEHIND_UVICORN if name not in skipped]
+        load = measure_load(variants, *((1, 1.0) if options.quick else (3, 3.0)), _tell)
+    held = None
+    if not options.no_memory:
+        count = 10_000 if options.quick else 1_000_000 if options.long else 200_000
+        _tell(f"memory over {count} requests")
+        held = measure_memory(count)
+    targets = targets_of(tables, load, held)
+    return Report(machine(), rounds, requests, tables, load, held, targets, skipped, versions)
+
+
+def _text(report: Report) -> list[str]:
+    lines = [report.machine, f"Best of {report.rounds} interleaved rounds of {report.requests} requests.", ""]
+    for protocol, rows in report.overhead.items():
+        lines += [*overhead_table(protocol, rows), ""]
+    if report.load is not None:
+        lines += [*load_table(report.load), ""]
+    if report.memory is not None:
+        lines += [*memory_lines(report.memory), ""]
+    lines += target_lines(report.targets)
+    if report.versions:
+        lines += ["", "assembled: " + ", ".join(f"{name} {version}" for name, version in report.versions.items())]
+    lines += [f"not measured: {name}: {reason}" for name, reason in report.skipped.items()]
+    return lines
+
+
+def _tell(line: str) -> None:
+    print(f"bench: {line}", file=sys.stderr, flush=True)

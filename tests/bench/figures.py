@@ -1,0 +1,118 @@
+"""From timings to what they mean: overheads, ratios, and the targets of Midwatch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from .rounds import PROTOCOLS, Measured
+from .watched import ALL, SPANS
+
+if TYPE_CHECKING:
+    from .load import Load
+    from .memory import Memory
+
+__all__ = ["Row", "Target", "rows_of", "targets_of"]
+
+OF_ASSEMBLED: Final = 1 / 30
+OF_FLOOR: Final = {"asgi": 2.2, "wsgi": 1.5}
+SPAN: Final = 6.0
+UNDER_LOAD: Final = 0.85
+GROWTH: Final = 4.0
+"""MiB; what an allocator may keep, far below what a hundred thousand paths would take."""
+
+
+class Row(msgspec.Struct):
+    """
+    One variant: microseconds per request, and the overhead over the bare application by time and by CPU.
+
+    Attributes:
+        of_floor, of_assembled: The overhead (by time) as a multiple of the floor's and of the assembled stack's.
+        cpu_of_floor, cpu_of_assembled: The same by CPU, the work of background threads included.
+    """
+
+    variant: str
+    time: float
+    over: float
+    over_cpu: float
+    of_floor: float | None = None
+    of_assembled: float | None = None
+    cpu_of_floor: float | None = None
+    cpu_of_assembled: float | None = None
+
+
+class Target(msgspec.Struct):
+    """Something that was promised; *met* is None where it was not measured."""
+
+    name: str
+    figure: str
+    target: str
+    met: bool | None = None
+
+
+def rows_of(measured: Measured) -> list[Row]:
+    """The table of one protocol, in the order in which it is read."""
+    best = measured.best
+    rows: dict[str, Row] = {}
+    for name in [name for name in best if name not in {"plain", "assembled"}] + ["assembled"] * ("assembled" in best):
+        # Imports alone make a process slower: the assembled stack is compared with a bare app that has them too.
+        bare = best["plain" if name == "assembled" else "bare"]
+        rows[name] = Row(name, best[name].time, best[name].time - bare.time, best[name].cpu - bare.cpu)
+    floor, assembled = rows["floor"], rows.get("assembled")
+    for name, row in rows.items():
+        if name != "bare":
+            row.of_floor, row.cpu_of_floor = row.over / floor.over, row.over_cpu / floor.over_cpu
+            if assembled is not None:
+                row.of_assembled = row.over / assembled.over
+                row.cpu_of_assembled = row.over_cpu / assembled.over_cpu
+    return list(rows.values())
+
+
+def targets_of(tables: dict[str, list[Row]], load: Load | None, memory: Memory | None) -> list[Target]:
+    """Every target of the design, with what this run says of it."""
+    targets: list[Target] = []
+    for protocol, title in PROTOCOLS.items():
+        rows = {row.variant: row for row in tables[protocol]}
+        targets += _all_six(protocol, f"all six, {title}", rows.get(ALL))
+        targets.append(_span(f"a span, {title}", rows))
+    targets.append(_load(load))
+    targets.append(_memory(memory))
+    return targets
+
+
+def _all_six(protocol: str, name: str, row: Row | None) -> list[Target]:
+    most = OF_FLOOR[protocol]
+    of_assembled = Target(name, "not measured", "at most 1/30 of the assembled stack")
+    of_floor = Target(name, "not measured", f"at most {most:g} x the floor")
+    if row is not None and row.of_assembled is not None and row.cpu_of_assembled is not None:
+        of_assembled.figure = f"1/{1 / row.of_assembled:.0f} by time, 1/{1 / row.cpu_of_assembled:.0f} by CPU"
+        of_assembled.met = max(row.of_assembled, row.cpu_of_assembled) <= OF_ASSEMBLED
+    if row is not None and row.of_floor is not None and row.cpu_of_floor is not None:
+        of_floor.figure = f"{row.of_floor:.2f} x by time, {row.cpu_of_floor:.2f} x by CPU"
+        of_floor.met = max(row.of_floor, row.cpu_of_floor) <= most
+    return [of_assembled, of_floor]
+
+
+def _span(name: str, rows: dict[str, Row]) -> Target:
+    target = Target(name, "not measured", f"at most {SPAN:g} us of CPU, encoded and written (to a file)")
+    if ALL in rows and SPANS in rows:
+        cpu = rows[SPANS].over_cpu - rows[ALL].over_cpu
+        target.figure, target.met = f"{cpu:.1f} us", cpu <= SPAN
+    return target
+
+
+def _load(load: Load | None) -> Target:
+    target = Target("uvicorn with all six, under load", "not measured", f"at least {UNDER_LOAD:.0%} of the bare rate")
+    if load is not None and ALL in load.rates:
+        ratio = load.rates[ALL].per_second / load.rates["bare"].per_second
+        target.figure, target.met = f"{ratio:.0%}", ratio >= UNDER_LOAD
+    return target
+
+
+def _memory(memory: Memory | None) -> Target:
+    target = Target("memory", "not measured", f"flat: within {GROWTH:g} MiB over all requests and paths")
+    if memory is not None:
+        grown = memory.after - memory.before
+        target.figure, target.met = f"{grown:+.1f} MiB", grown <= GROWTH
+    return target
