@@ -1,8 +1,40 @@
 """Traces, request logs, errors, metrics, audit trail and health for any ASGI or WSGI application, in one pass."""
 
+from . import audit
 from .asgi import ASGIMiddleware
+from .audit import AuditTrail
+from .delivery import flush
+from .errors import ErrorReport
 from .exchange import Actor, Exchange, Hold, Outcome, Reply, current
+from .health import HealthCheck
+from .install import install
+from .logs import RequestLog
+from .metrics import LatencyMetrics
 from .plugin import Plugin
+from .settings import SettingsError
+from .tracing import Tracing, inject, trace_client
 from .wsgi import WSGIMiddleware
 
-__all__ = ["ASGIMiddleware", "Actor", "Exchange", "Hold", "Outcome", "Plugin", "Reply", "WSGIMiddleware", "current"]
+__all__ = [
+    "ASGIMiddleware",
+    "Actor",
+    "AuditTrail",
+    "ErrorReport",
+    "Exchange",
+    "HealthCheck",
+    "Hold",
+    "LatencyMetrics",
+    "Outcome",
+    "Plugin",
+    "Reply",
+    "RequestLog",
+    "SettingsError",
+    "Tracing",
+    "WSGIMiddleware",
+    "audit",
+    "current",
+    "flush",
+    "inject",
+    "install",
+    "trace_client",
+]

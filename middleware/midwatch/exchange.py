@@ -286,6 +286,14 @@ class Exchange:
     def actor(self, actor: Actor) -> None:
         self._actor = actor
 
+    def remember(self) -> None:
+        """Ask the framework while it still knows; for doors."""
+        try:
+            self._actor = self._actor or self.framework.user(self.native)
+            self._route = self._route or self.framework.route(self.native)
+        except Exception:
+            hook_failed(self.framework.route)
+
     def conclude(self, *, cancelled: bool = False) -> None:
         """Decide the outcome and tell every plugin, once; for doors."""
         if self.outcome is not None:

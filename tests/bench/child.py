@@ -23,6 +23,8 @@ from .floor_wsgi import FloorWSGI
 __all__ = ["Ask", "Hello", "Timing", "main", "pin"]
 
 WARM_UP: Final = 300
+LEAD_IN: Final = 50
+"""Requests before each round: another process has had the core and its caches."""
 
 
 class Ask(msgspec.Struct):
@@ -86,7 +88,7 @@ class Bench:
         for name in (*watched.SIX, watched.ALL, watched.SPANS):
             try:
                 plugins = watched.plugins_of(name)
-            except ImportError as error:
+            except Exception as error:
                 self.hello.skipped[name] = str(error)
             else:
                 self.variants[name] = Variant(watched.watch(self._bare(), plugins), watched.flush)
@@ -111,6 +113,8 @@ class Bench:
     def time(self, name: str, count: int) -> Timing:
         """Time *count* requests."""
         variant = self.variants[name]
+        self._caller.time(variant.app, LEAD_IN)
+        variant.settle()
         # Garbage of the variant before; collection stays on meanwhile, as in production.
         gc.collect()
         cpu = process_time()

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from contextlib import ExitStack
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar, final
 
@@ -105,7 +106,7 @@ def measure(rounds: int, count: int, tell: Callable[[str], None]) -> dict[str, M
             order.shuffle(jobs)
             for protocol, child, name in jobs:
                 timing = child.time(name, count)
-                best = measured[protocol].best.setdefault("plain" if child.kind == "plain" else name, timing)
+                best = measured[protocol].best["plain" if child.kind == "plain" else name]
                 best.time, best.cpu = min(best.time, timing.time), min(best.cpu, timing.cpu)
     return measured
 
@@ -115,6 +116,7 @@ def _empty(children: Iterable[_Child]) -> Measured:
     expected: object = None
     for child in children:
         for name, answer in child.hello.answers.items():
+            measured.best["plain" if child.kind == "plain" else name] = Timing(inf, inf)
             expected = expected or answer
             if answer.status != 200 or answer != expected:
                 raise Broken(f"{child.kind}, {name}: answered {answer}, not {expected}")

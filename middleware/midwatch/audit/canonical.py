@@ -1,15 +1,17 @@
 """
 Canonical JSON, and the plain values that it is made of.
 
-Text, booleans, None, integers that every JSON reader keeps exact, lists, and objects with ASCII keys: for these the output
-below is RFC 8785, so whoever has an event can get at the hashed bytes with any implementation of it. There are no
-floats: readers disagree about them. What an application or a stranger hands in is copied into such values first, and cut.
+Text, booleans, None, integers that every JSON reader keeps exact, lists, and objects with ASCII keys: for these the
+output below is RFC 8785, so whoever has an event gets at the hashed bytes with any implementation of it. There are no
+floats: readers disagree about them. What an application or a stranger hands in is first copied into such values, and
+cut.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Any, Final, final
 
@@ -97,7 +99,7 @@ class Copy:
     def _container(self, field: str, value: object, depth: int) -> Any:
         if isinstance(value, bytes | bytearray):
             return self.text(field, value[: TEXT + 1].decode(errors="replace"))
-        if not isinstance(value, Mapping | list | tuple | Set):
+        if not isinstance(value, Mapping | list | tuple | AbstractSet):
             return self.text(field, value)
         if depth == 0:
             self.note(field)

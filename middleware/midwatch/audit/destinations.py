@@ -40,7 +40,7 @@ def destination(to: str | Callable[[str], object], service: Service) -> Put:
 
 
 def _text(put_line: Callable[[str], object]) -> Put:
-    def put(body: Body, data: bytes, chain: str, time: int) -> None:
+    def put(_body: Body, data: bytes, chain: str, _time: int) -> None:
         put_line(f'{{"body":{data.decode()},"chain":"{chain}"}}')
 
     return put
@@ -50,15 +50,14 @@ def _log(service: Service) -> Put:
     audit = logging.getLogger(LOGGER)
     fields = {plain_text(key): _carried(value) for key, value in service.fields().items()}
 
-    def put(body: Body, data: bytes, chain: str, time: int) -> None:
+    def put(body: Body, _data: bytes, chain: str, time: int) -> None:
         if body["seq"] == 0 and (audit.disabled or not audit.hasHandlers()):
             logger.warning("AuditTrail(to='log'): the logger %r is disabled or has no handler; events are lost", LOGGER)
-        message = sentence(body)
         line: dict[str, Any] = {
             "timestamp": body["time"],
             "level": "INFO",
             "logger": LOGGER,
-            "message": message,
+            "message": sentence(body),
             **fields,
         }
         for key in ("trace_id", "span_id", "request_id"):
@@ -67,7 +66,7 @@ def _log(service: Service) -> Put:
         line["audit"] = body
         line["audit.chain"] = chain
         # The level of the logger is about verbosity, which is not what an audit trail is for: handlers decide.
-        audit.handle(ReadyRecord(LOGGER, logging.INFO, "INFO", message, time * 1e-9, line))
+        audit.handle(ReadyRecord(LOGGER, logging.INFO, "INFO", time * 1e-9, line))
 
     return put
 

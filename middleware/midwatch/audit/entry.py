@@ -1,8 +1,9 @@
-"""What an application says of an action, copied when it says so: its objects may change, or lose their session, later."""
+"""What an application says of an action, copied at once: its objects may change, or lose their session, later."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Any, Final, Literal, TypeAlias, final
 
@@ -19,8 +20,6 @@ RESOURCES: Final = 32
 CHANGES: Final = 64
 """Resources and changed fields that one event names."""
 
-_Several: Final = (list, tuple, Set)
-
 
 @final
 class Entry:
@@ -35,7 +34,14 @@ class Entry:
     __slots__ = ("action", "changes", "outcome", "reason", "resource", "time", "truncated")
 
     def __init__(
-        self, time: int, action: object, resource: object, outcome: object, reason: object, changes: object
+        self,
+        time: int,
+        action: object,
+        *,
+        resource: object = None,
+        outcome: object = None,
+        reason: object = None,
+        changes: object = None,
     ) -> None:
         copy = Copy()
         self.time = time
@@ -57,7 +63,7 @@ def _outcome(copy: Copy, outcome: object) -> str:
 
 def _resources(copy: Copy, resource: object) -> list[dict[str, str]]:
     try:
-        if not isinstance(resource, _Several):
+        if not isinstance(resource, list | tuple | AbstractSet):
             return [_resource(copy, resource)]
         if len(resource) > RESOURCES:
             copy.note("resource")
@@ -78,7 +84,7 @@ def _resource(copy: Copy, resource: object) -> dict[str, str]:
 
 def _changes(copy: Copy, changes: object) -> list[dict[str, Any]]:
     try:
-        if not isinstance(changes, Mapping | list | tuple | Set):
+        if not isinstance(changes, Mapping | list | tuple | AbstractSet):
             return [{"field": copy.text("changes", changes)}]
         if len(changes) > CHANGES:
             copy.note("changes")

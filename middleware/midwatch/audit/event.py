@@ -19,7 +19,7 @@ The body of an event: who did what to which resource, when, from where, with wha
 | `records_dropped` | records of this request beyond the most that one may have |
 | `pid` `previous` `final_seq` | of `stream.open` and `stream.close` |
 
-Keys are in canonical order from the start. What is unknown is left out. Nothing here comes from a token, a cookie or a body.
+What is unknown is left out. Nothing here comes from a token, a cookie or a body.
 """
 
 from __future__ import annotations
@@ -76,15 +76,18 @@ def outcome_of(exchange: Exchange) -> str:
 
 
 def event(
-    kind: Kind, time: int, random: int, service: Body, exchange: Exchange | None = None, entry: Entry | None = None
+    kind: Kind, time: int, random: int, service: Body, *, exchange: Exchange | None = None, entry: Entry | None = None
 ) -> Body:
     """
     The body of one event, but for its place in a chain.
 
     Args:
+        kind: What made it an event.
         time: Nanoseconds since the epoch.
         random: 74 bits for the id.
         service: From `service_part`.
+        exchange: The request that it belongs to.
+        entry: What the application recorded.
     """
     copy = Copy()
     if entry is not None and entry.truncated:
@@ -130,10 +133,12 @@ def _action(copy: Copy, exchange: Exchange | None) -> str:
 def _actor(copy: Copy, actor: Actor | None) -> Body:
     if actor is None:
         return {"type": "anonymous", "verified": False}
-    part: Body = {"id": copy.text("actor", actor.id)}
-    if actor.name is not None:
-        part["name"] = copy.text("actor", actor.name)
-    part["type"] = copy.text("actor", actor.type, IDENTITY)
+    # A plugin may have put something else there: better an odd actor than no event.
+    name: object = getattr(actor, "name", None)
+    part: Body = {"id": copy.text("actor", getattr(actor, "id", actor))}
+    if name is not None:
+        part["name"] = copy.text("actor", name)
+    part["type"] = copy.text("actor", getattr(actor, "type", "user"), IDENTITY)
     part["verified"] = True
     return part
 
@@ -180,16 +185,15 @@ def _second(second: int) -> str:
 
 def uuid7(time: int, random: int) -> str:
     """A UUIDv7 of *time*, nanoseconds since the epoch, and 74 bits of *random* (RFC 9562 section 5.7)."""
-    millisecond = (time // 1_000_000) & 0xFFFF_FFFF_FFFF
-    low = random & 0x3FFF_FFFF_FFFF_FFFF
-    text = f"{millisecond << 80 | 0x7 << 76 | ((random >> 62) & 0xFFF) << 64 | 0x2 << 62 | low:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    first = f"{time // 1_000_000 & 0xFFFF_FFFF_FFFF:012x}"
+    last = f"{random & 0x3FFF_FFFF_FFFF_FFFF | 1 << 63:016x}"
+    return f"{first[:8]}-{first[8:]}-7{random >> 62 & 0xFFF:03x}-{last[:4]}-{last[4:]}"
 
 
 def encode(body: Body) -> bytes:
     """The canonical bytes of *body*, of which it loses the longest lists until they are at most `MAX_BODY`."""
     data = canonical(body)
-    while len(data) > MAX_BODY:
+    while len(data) > MAX_BODY and (body.get("changes") or body.get("resource")):
         field = max(("changes", "resource"), key=lambda name: len(canonical(body.get(name))))
         body[field] = body[field][: len(body[field]) // 2]
         body["truncated"] = sorted({*body.get("truncated", ()), field})

@@ -19,7 +19,6 @@ from time import time_ns
 from typing import TYPE_CHECKING, Final, final
 
 from ..delivery import flush
-from ..exchange import Actor
 from ..plugin import Plugin, hook_failed
 from ..service import Service
 from .chain import START, Chain
@@ -81,7 +80,6 @@ class AuditTrail(Plugin):
         self.clock = clock
         self._put = destination(to, service)
         self._service = service_part(service, socket.gethostname())
-        self._self = Actor(service.name, "service")
         self._ids = ids
         self._new_process()
         _trails.add(self)
@@ -93,7 +91,7 @@ class AuditTrail(Plugin):
         self._handing = False
 
     def on_finish(self, exchange: Exchange) -> None:
-        """Emit what the application recorded, and the request itself if it may have changed something or was refused."""
+        """Emit what the application recorded, and the request itself if it may change something or was refused."""
         extra = exchange._extra  # noqa: SLF001 - `extra` would make a dict for every request
         pending: Pending | None = None if extra is None else extra.get(KEY)
         if pending is not None:
@@ -112,33 +110,33 @@ class AuditTrail(Plugin):
         """Chain one event and hand it on; never raises."""
         try:
             time = self.clock() if entry is None else entry.time
-            body = event(kind, time, self._ids(74), self._service, exchange, entry)
+            body = event(kind, time, self._ids(74), self._service, exchange=exchange, entry=entry)
             if dropped:
                 body["records_dropped"] = dropped
             with self._lock:
-                chain = self._chain or self._open()
+                chain = self._chain or self._open(time)
                 self._hand_on(chain, body, time)
         except Exception:
             hook_failed(self.emit)
 
-    def close(self) -> None:
-        """End the stream, if there is one; the next event opens another."""
+    def close(self) -> bool:
+        """End the stream; the next event opens another. False if there was none."""
         with self._lock:
             chain, self._chain = self._chain, None
             if chain is not None:
-                self._hand_on_own(chain, "stream.close", final_seq=chain.next)
+                self._hand_on_own(chain, "stream.close", self.clock(), final_seq=chain.next)
+        return chain is not None
 
-    def _open(self) -> Chain:
+    def _open(self, time: int) -> Chain:
         chain = self._chain = Chain(f"{self._ids(128):032x}")
-        self._hand_on_own(chain, "stream.open", pid=os.getpid(), previous=START.hex())
+        self._hand_on_own(chain, "stream.open", time, pid=os.getpid(), previous=START.hex())
         return chain
 
-    def _hand_on_own(self, chain: Chain, action: str, **said: int | str) -> None:
+    def _hand_on_own(self, chain: Chain, action: str, time: int, **said: int | str) -> None:
         """An event about the stream itself; whether it arrives must not decide about the others."""
         try:
-            time = self.clock()
-            entry = Entry(time, action, None, "success", None, None)
-            body = event("system", time, self._ids(74), self._service, None, entry)
+            entry = Entry(time, action, outcome="success")
+            body = event("system", time, self._ids(74), self._service, entry=entry)
             body["actor"] = {"id": self._service["name"], "type": "service", "verified": True}
             self._hand_on(chain, {**body, **said}, time)
         except Exception:
@@ -195,9 +193,9 @@ def _after_fork() -> None:
 
 def _at_exit() -> None:
     """A script has no door that would stop its trail."""
-    for trail in list(_trails):
-        trail.close()
-    flush(LAST_WORDS)
+    closed = [trail.close() for trail in list(_trails)]
+    if any(closed):
+        flush(LAST_WORDS)
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-__all__ = ["Relation", "chain", "members", "middle_cut", "notes", "traceback", "type_name"]
+__all__ = ["LINKS", "Relation", "cause", "chain", "members", "middle_cut", "notes", "traceback", "type_name"]
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ _qualname = type.__dict__["__qualname__"].__get__
 
 
 def chain(error: BaseException) -> list[tuple[BaseException, Relation | None]]:
-    """*error* and what led to it, outermost first, as Python would print it; each with its relation to the one before."""
+    """*error* and what led to it, outermost first, as Python follows it; each with its relation to the one before."""
     links: list[tuple[BaseException, Relation | None]] = []
     seen: set[int] = set()
     link: BaseException | None = error
@@ -44,12 +44,16 @@ def chain(error: BaseException) -> list[tuple[BaseException, Relation | None]]:
     while link is not None and id(link) not in seen and len(links) < LINKS:
         seen.add(id(link))
         links.append((link, relation))
-        found: BaseException | None = _cause(link)
-        relation = "cause"
-        if found is None and not _suppressed(link):
-            found, relation = _context(link), "context"
-        link = found
+        link, relation = cause(link)
     return links
+
+
+def cause(error: BaseException) -> tuple[BaseException | None, Relation]:
+    """What *error* was raised from, or else while what was being handled."""
+    found: BaseException | None = _cause(error)
+    if found is not None or _suppressed(error):
+        return found, "cause"
+    return _context(error), "context"
 
 
 def members(error: BaseException) -> tuple[BaseException, ...]:
@@ -79,9 +83,9 @@ def traceback(error: BaseException) -> list[TracebackType]:
     return frames
 
 
-def type_name(error: BaseException) -> str:
+def type_name(value: object) -> str:
     """`exception.type` of the semantic conventions: module and qualified name, builtins without the module."""
-    kind = type(error)
+    kind = type(value)
     name: str = _qualname(kind)
     try:
         module = _module(kind)

@@ -16,6 +16,8 @@ from .text import shown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .anatomy import Relation
+
 __all__ = ["describe"]
 
 MESSAGE: Final = 4096
@@ -36,10 +38,11 @@ def describe(error: BaseException, in_app: Callable[[str], bool]) -> dict[str, A
     | field | holds |
     | --- | --- |
     | `exception.type`, `exception.message`, `exception.stacktrace` | as in the semantic conventions |
-    | `exception.frames` | `file`, `line`, `function`, `in_app`, outermost first; `exception.frames_omitted` in the middle |
+    | `exception.frames` | `file`, `line`, `function`, `in_app`, outermost first |
     | `exception.notes` | texts of `add_note` |
-    | `exception.chain` | what led to it: `type`, `message`, `relation`, `notes`; `exception.chain_omitted` in the middle |
-    | `exception.group` | `count` and `members`, which have `type`, `message`, `notes`, `chain` and their own `group` |
+    | `exception.chain` | what led to it, nearest first: `type`, `message`, `relation`, `notes` |
+    | `exception.group` | `count` and `members`: `type`, `message`, `notes`, `chain`, `group` |
+    | `exception.frames_omitted`, `exception.chain_omitted` | how many the middle lacks, where it was too long |
     """
     return _Description(in_app).fields(error)
 
@@ -76,8 +79,8 @@ class _Description:
             details["notes"] = told
         first, last, omitted = middle_cut(chain(error)[1:], CAUSES)
         if first:
-            causes = [self._brief(cause, relation=relation) for cause, relation in [*first, *last] if self._may_tell()]
-            details["chain"] = causes
+            causes = [*first, *last]
+            details["chain"] = [self._cause(cause, relation) for cause, relation in causes if self._may_tell()]
         if omitted:
             details["chain_omitted"] = omitted
         group = members(error)
@@ -91,10 +94,13 @@ class _Description:
         told = [member for member in group[:MEMBERS] if self._may_tell()]
         return [{**self._brief(member), **self._details(member, depth - 1)} for member in told]
 
-    def _brief(self, error: BaseException, **more: Any) -> dict[str, Any]:
-        brief = {"type": type_name(error), "message": self._within(self._message(error)), **more}
+    def _cause(self, error: BaseException, relation: Relation | None) -> dict[str, Any]:
+        cause = {**self._brief(error), "relation": relation}
         told = self._notes(error)
-        return {**brief, "notes": told} if told else brief
+        return {**cause, "notes": told} if told else cause
+
+    def _brief(self, error: BaseException) -> dict[str, Any]:
+        return {"type": type_name(error), "message": self._within(self._message(error))}
 
     def _notes(self, error: BaseException) -> list[str]:
         return [self._within(shown(note, NOTE)) for note in notes(error)[:NOTES]]

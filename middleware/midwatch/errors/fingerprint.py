@@ -3,7 +3,7 @@ The fingerprint of an exception: what stays the same when the same bug strikes a
 
 `v1` is the SHA-256 over
 
-- the types of the cause chain, outermost first; a group counts as the sorted types of its leaves, a group of one as its
+- the types of the cause chain, root first; a group counts as the sorted types of its leaves, a group of one as its
   member; a type that repeats in a row counts once
 - the innermost eight frames of the application, as module and qualified function name; a function that recurs, directly
   or through others, counts once, where it was last; comprehensions belong to their function
@@ -16,10 +16,9 @@ any. A later version gets another prefix, so that an upgrade does not regroup wh
 from __future__ import annotations
 
 from hashlib import sha256
-from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from .anatomy import chain, members, traceback, type_name
+from .anatomy import LINKS, cause, members, traceback, type_name
 from .frames import function_name, is_generated, is_in_app, is_own, relative
 
 if TYPE_CHECKING:
@@ -33,9 +32,9 @@ VERSION: Final = "v1"
 FRAMES: Final = 8
 
 TYPES: Final = 16
-"""Links of the chain that count."""
+"""Links of the chain that count, the outermost ones."""
 
-VISITS: Final = 4096
+VISITS: Final = 1024
 """Members of groups that are looked at."""
 
 INLINED: Final = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>"})
@@ -54,12 +53,14 @@ def fingerprint(error: BaseException, *, route: str | None = None, in_app: Calla
     types: list[str] = []
     places: list[str] = []
     for link in _unwrapped_chain(error):
-        types.append(_kind(link))
+        kind = _kind(link)
+        if kind not in types[-1:]:
+            types.append(kind)
         places = places or _places(link, in_app)
     while not places and _only(error) is not error:
         places = _places(error, in_app)
         error = _only(error)
-    parts = [VERSION, *[name for name, _ in groupby(types)][:TYPES], "", *(places or [f"route {route or ''}"])]
+    parts = [*reversed(types[:TYPES]), "", *(places or [f"route {route or ''}"])]
     digest = sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hexdigest()
     return f"{VERSION}:{digest[:32]}"
 
@@ -73,20 +74,18 @@ def _only(error: BaseException) -> BaseException:
 def _unwrapped_chain(error: BaseException) -> Iterator[BaseException]:
     """The chain of *error*, groups of one replaced by their member and its causes."""
     seen: set[int] = set()
-    pending = [error]
-    while pending and len(seen) < VISITS:
-        link = pending.pop()
-        if id(link) in seen:
-            continue
-        seen.add(id(link))
-        only = _only(link)
-        causes = [cause for cause, _ in chain(link)[1:2]]
-        if only is link:
-            yield link
-            pending += causes
-        else:
-            # TaskGroups raise from None, so that what led to the failure is found with the member.
-            pending += [*causes, only]
+    pending: list[BaseException | None] = [error]
+    for _ in range(LINKS):
+        link = pending.pop() if pending else None
+        while link is not None and id(link) not in seen:
+            seen.add(id(link))
+            # A group's own cause comes after those of its member: a TaskGroup raises from None.
+            pending.append(cause(link)[0])
+            only = _only(link)
+            if only is link:
+                yield link
+                break
+            link = only
 
 
 def _kind(error: BaseException) -> str:
@@ -102,18 +101,22 @@ def _kind(error: BaseException) -> str:
             pending[-1:] = found
         else:
             leaves.add(type_name(pending.pop()))
-    return " ".join(sorted(leaves))
+    return f"[{' '.join(sorted(leaves))}]"
 
 
 def _places(error: BaseException, in_app: Callable[[str], bool]) -> list[str]:
     """The application's innermost functions that *error* went through, outermost first."""
     places: dict[str, None] = {}
+    seen: set[int] = set()
     for step in reversed(traceback(error)):
-        if step.tb_frame.f_code.co_name in INLINED or not is_own(step, in_app):
+        code = step.tb_frame.f_code
+        if id(code) in seen:
             continue
-        places[_place(step)] = None
-        if len(places) == FRAMES:
-            break
+        seen.add(id(code))
+        if code.co_name not in INLINED and is_own(step, in_app):
+            places[_place(step)] = None
+            if len(places) == FRAMES:
+                break
     return [*reversed(places)]
 
 

@@ -21,14 +21,9 @@ WIDTH: Final = 256
 
 INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 
-FOREIGN: Final = tuple(
-    str(Path(path)) + os.sep
-    for path in (
-        Path(__file__).parents[1],
-        Path(os.__file__).parent,
-        *(found for name in ("stdlib", "platstdlib") if (found := sysconfig.get_path(name))),
-    )
-)
+LIBRARY: Final = (os.path.dirname(os.__file__), sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))  # noqa: PTH120
+
+FOREIGN: Final = tuple(f"{folder}{os.sep}" for folder in (Path(__file__).parents[1], *LIBRARY) if folder)
 """Midwatch and the standard library."""
 
 

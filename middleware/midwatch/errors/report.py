@@ -84,7 +84,8 @@ class ErrorReport(Plugin):
         return problem(exchange) if self._answers and exchange.status is None else None
 
     def _report(self, exchange: Exchange, error: BaseException) -> None:
-        group = fingerprint(error, route=exchange.route, in_app=self._in_app)
+        route = exchange.route
+        group = fingerprint(error, route=route, in_app=self._in_app)
         count = self._counts.add(group)
         if not self._logger.isEnabledFor(logging.ERROR):
             return
@@ -98,18 +99,18 @@ class ErrorReport(Plugin):
             "logger": LOGGER,
             "message": message,
             **self._service,
-            **_request(exchange),
+            **_request(exchange, route),
             "error.fingerprint": group,
             "error.count": count,
             **described,
         }
-        record = ReadyRecord(LOGGER, logging.ERROR, "ERROR", message, now, line)
+        record = ReadyRecord(LOGGER, logging.ERROR, "ERROR", now, line)
         # What a plain text formatter appends to the message; exc_info would keep the frames alive in a queue.
         record.exc_text = described["exception.stacktrace"]
         self._logger.handle(record)
 
 
-def _request(exchange: Exchange) -> dict[str, str]:
+def _request(exchange: Exchange, route: str | None) -> dict[str, str]:
     """The request that failed, what is unknown left out."""
     known = {
         "trace_id": exchange.trace_id,
@@ -118,6 +119,6 @@ def _request(exchange: Exchange) -> dict[str, str]:
         "request_id": exchange.request_id,
         "http.request.method": exchange.method,
         "url.path": exchange.path,
-        "http.route": exchange.route,
+        "http.route": route,
     }
     return {key: safe_text(value[:MAX_TEXT]) for key, value in known.items() if value is not None}

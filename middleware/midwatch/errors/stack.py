@@ -33,7 +33,7 @@ CONTEXT: Final = "\nDuring handling of the above exception, another exception oc
 Says: TypeAlias = "Callable[[BaseException], str]"
 
 
-def stack_text(error: BaseException, says: Callable[[BaseException], str]) -> str:
+def stack_text(error: BaseException, says: Says) -> str:
     """
     The stacks of *error*, of its causes before it, and of a group's members below it.
 
@@ -52,7 +52,7 @@ def stack_text(error: BaseException, says: Callable[[BaseException], str]) -> st
     return text if len(text) <= LENGTH else CUT + text[-LENGTH:]
 
 
-def _from_the_end(error: BaseException, says: Callable[[BaseException], str], depth: int, margin: str) -> Iterator[str]:
+def _from_the_end(error: BaseException, says: Says, depth: int, margin: str) -> Iterator[str]:
     links = chain(error)
     for number, (link, _) in enumerate(links):
         if depth:
@@ -62,7 +62,7 @@ def _from_the_end(error: BaseException, says: Callable[[BaseException], str], de
             yield _indented(CAUSE if links[number + 1][1] == "cause" else CONTEXT, margin)
 
 
-def _members(group: BaseException, says: Callable[[BaseException], str], depth: int, margin: str) -> Iterator[str]:
+def _members(group: BaseException, says: Says, depth: int, margin: str) -> Iterator[str]:
     found = members(group)
     if len(found) > MEMBERS:
         yield f"{margin}  +---------------- {len(found) - MEMBERS} more\n"
@@ -71,7 +71,7 @@ def _members(group: BaseException, says: Callable[[BaseException], str], depth: 
         yield f"{margin}  +---------------- {number} of {len(found)}\n"
 
 
-def _one(error: BaseException, says: Callable[[BaseException], str]) -> str:
+def _one(error: BaseException, says: Says) -> str:
     steps = traceback(error)
     if not steps:
         return says(error) + "\n"

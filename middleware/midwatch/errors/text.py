@@ -12,6 +12,7 @@ import re
 from typing import Any, Final
 
 from ..logs.safe import CUT, safe_text
+from .anatomy import type_name
 
 __all__ = ["one_line", "shown"]
 
@@ -30,13 +31,16 @@ _SECRETS: Final = (
     (
         re.compile(
             r"(?i)(password|passwd|pwd|secret|token|api[_-]?key)(['\"]?\s{0,2}=\s{0,2}|['\"]\s{0,2}:\s{0,2})"
-            r"(?:'[^']{0,512}'|\"[^\"]{0,512}\"|[^\s'\",;&)]+)"
+            r"(?:'[^']{0,512}'|\"[^\"]{0,512}\"|['\"]?[^\s'\",;&)]+)"
         ),
         rf"\1\2{MASK}",
     ),
 )
 
-_unprintable: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_escapes: Final = {
+    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    for code in (*range(9), *range(11, 32), *range(127, 160), 0x2028, 0x2029)
+}
 
 
 def shown(value: Any, limit: int) -> str:
@@ -44,12 +48,12 @@ def shown(value: Any, limit: int) -> str:
     try:
         text: str = value if type(value) is str else str.__str__(str(value))
     except Exception as error:
-        return f"<{type(value).__name__} that raises {type(error).__name__}>"
+        return f"<{type_name(value)} that raises {type_name(error)}>"
     text = safe_text(text[: limit + OVERLAP])
     for secret, mask in _SECRETS:
         text = secret.sub(mask, text)
     if not text.isprintable():
-        text = _unprintable.sub(_escape, text)
+        text = text.translate(_escapes)
     return text if len(text) <= limit else text[:limit] + CUT
 
 
@@ -57,8 +61,3 @@ def one_line(text: str, limit: int) -> str:
     """*text* with its line ends visible: in a plain text log they would forge lines."""
     text = text[:limit] + CUT if len(text) > limit else text
     return text.replace("\n", "\\n").replace("\t", "\\t")
-
-
-def _escape(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

@@ -16,7 +16,7 @@ class Framework:
 
     Attributes:
         answers: An exception that leaves the application has been answered already, or is meant for the server.
-        forgets: The user is known until the response starts, and not when the exchange is over.
+        forgets: Route and user are known when the response starts, and no longer when the exchange is over.
     """
 
     answers = False

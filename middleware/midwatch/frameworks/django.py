@@ -11,7 +11,7 @@ from . import Framework, descends
 if TYPE_CHECKING:
     from ..exchange import Exchange
 
-__all__ = ["Django", "django_handler", "prepare_django"]
+__all__ = ["Django", "django_handler", "django_settings", "prepare_django"]
 
 REQUEST = "midwatch.django"
 
@@ -61,3 +61,10 @@ def _note(sender: object, **rest: object) -> None:
     error = sys.exc_info()[1]
     if exchange is not None and error is not None:
         exchange.fail(error)
+
+
+def django_settings() -> Any:
+    """`settings.MIDWATCH`, if there is one."""
+    from django.conf import settings  # noqa: PLC0415 - imported already, or there would be no handler
+
+    return getattr(settings, "MIDWATCH", None)

@@ -17,7 +17,9 @@ __all__ = ["Flask", "Werkzeug", "is_flask", "wrap_flask"]
 
 
 class Werkzeug(Framework):
-    """What Werkzeug leaves in the environ."""
+    """What Werkzeug leaves in the environ, until Flask empties it when the response has started."""
+
+    forgets = True
 
     def __init__(self, *, answers: bool = False) -> None:
         self.answers = answers
@@ -30,8 +32,6 @@ class Werkzeug(Framework):
 
 class Flask(Werkzeug):
     """Flask answers for every exception, but where it is told to let them through to a test or a debugger."""
-
-    forgets = True
 
     def __init__(self) -> None:
         super().__init__(answers=True)

@@ -90,7 +90,7 @@ def _callable(place: str, found: object) -> Call:
 
 def _groups(place: str, groups: Iterable[str]) -> frozenset[str]:
     if isinstance(groups, str):
-        raise ValueError(f"{place}.groups: a list is needed, as in [{groups!r}]")
+        raise ValueError(f"{place}.groups: a list is needed, as in [{groups!r}]")  # noqa: TRY004
     for group in groups:
         if group not in GROUPS:
             raise ValueError(f"{place}.groups: {group!r} is unknown{nearest(str(group), GROUPS)}")

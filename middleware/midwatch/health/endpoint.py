@@ -112,7 +112,7 @@ def _endpoints(path: str, probes: list[Probe]) -> dict[str, _Endpoint]:
 
 def _networks(allow: Iterable[str]) -> Networks:
     if isinstance(allow, str):
-        raise ValueError(f"health.allow: a list is needed, as in [{allow!r}]")
+        raise ValueError(f"health.allow: a list is needed, as in [{allow!r}]")  # noqa: TRY004
     try:
         return Networks(allow)
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -94,9 +95,12 @@ def judge(value: object, seconds: float, error: BaseException | None = None) -> 
     if status is None or not _is_sound(result):
         status, result = Status.FAIL, Result("fail", f"returned nonsense ({type(value).__name__})")
     output = None if result.output is None else safe_text(result.output)[:MAX_OUTPUT]
-    if result.observed is None:
-        return Reading(status, output, round(seconds, 6), "s", now(), error)
-    return Reading(status, output, result.observed, result.unit, now(), error)
+    observed, unit = result.observed, result.unit
+    if observed is None:
+        observed, unit = round(seconds, 6), "s"
+    elif isinstance(observed, float) and not math.isfinite(observed):
+        observed = str(observed)  # JSON has no such numbers.
+    return Reading(status, output, observed, unit, now(), error)
 
 
 def _plain(value: object) -> Result:

@@ -56,6 +56,8 @@ class RequestLine(msgspec.Struct, omit_defaults=True, gc=False):
         if self.message is UNSET:
             self.path, self.method = self.path[:MAX_TEXT], self.method[:MAX_TEXT]
             self.message = f"{self.method} {self.path} {self.status or '-'}"
+            self.duration = round(self.duration, 6) if self.duration is not None else None
+            self.time_to_first_byte = None if self.time_to_first_byte is None else round(self.time_to_first_byte, 6)
             self.timestamp = datetime.fromtimestamp(self.timestamp, UTC)  # type: ignore[arg-type]
             self.server = without_port(self.server) if self.server else None
             self.user_agent = self.user_agent[:MAX_TEXT] if self.user_agent else None

@@ -13,7 +13,7 @@ from prometheus_client.utils import floatToGoString
 from .. import delivery, plugin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from prometheus_client.core import Metric
     from prometheus_client.registry import Collector
@@ -96,7 +96,8 @@ class MidwatchCollector:
 
 
 def _bounds(buckets: Sequence[float]) -> tuple[str, ...]:
-    return (*(floatToGoString(bound) for bound in buckets), "+Inf")
+    write: Callable[[float], str] = floatToGoString
+    return (*map(write, buckets), "+Inf")
 
 
 def _buckets(bounds: tuple[str, ...], series: Observed) -> list[Any]:
@@ -109,8 +110,8 @@ def _buckets(bounds: tuple[str, ...], series: Observed) -> list[Any]:
     ]
 
 
-def _exemplar(trace_id: str, seconds: float, started_at: int) -> Exemplar | None:
-    if len(trace_id) > MAX_TRACE_ID or not trace_id.isascii():
+def _exemplar(trace_id: str | None, seconds: float, started_at: int) -> Exemplar | None:
+    if trace_id is None or len(trace_id) > MAX_TRACE_ID or not trace_id.isascii():
         return None
     return Exemplar({"trace_id": trace_id}, seconds, round(started_at * 1e-9 + seconds, 3))
 

@@ -7,7 +7,6 @@ Sources: Prometheus text format 0.0.4 (https://prometheus.io/docs/instrumenting/
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from concurrent.futures import Future
 from time import monotonic
@@ -90,12 +89,12 @@ class Renders:
     Renders pages in threads of their own, one at a time for each format; who asks meanwhile gets the same page.
 
     Args:
-        render: Makes the answer; runs in the thread. Whatever it raises is its `failed`.
-        failed: The answer in that case; called in the thread, while the exception is being handled.
+        render: Makes the answer; runs in the thread.
+        failed: The answer where that raises.
         limit: Seconds after which nobody waits for a render any more.
     """
 
-    def __init__(self, render: Callable[[Format], Reply], failed: Callable[[], Reply], limit: float) -> None:
+    def __init__(self, render: Callable[[Format], Reply], failed: Reply, limit: float) -> None:
         self._render = render
         self._failed = failed
         self._limit = limit
@@ -127,10 +126,10 @@ class Renders:
         return running.answer, running.expires - monotonic()
 
     def _run(self, wanted: Format, answer: Future[Reply]) -> None:
+        reply = self._failed
         try:
             reply = self._render(wanted)
-        except BaseException:  # A collector may call sys.exit(); who waits must hear of it all the same.
-            reply = self._failed()
-        with self._lock:
-            del self._running[wanted]
-        answer.set_result(reply)
+        finally:
+            with self._lock:
+                del self._running[wanted]
+            answer.set_result(reply)

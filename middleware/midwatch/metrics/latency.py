@@ -40,7 +40,7 @@ __all__ = ["BUCKETS", "SIZE_BUCKETS", "LatencyMetrics"]
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """Upper bounds of durations in seconds (semantic conventions, `http.server.request.duration`)."""
 
-SIZE_BUCKETS: Final = tuple(float(4**power) for power in range(3, 13))
+SIZE_BUCKETS: Final = tuple(4**power for power in range(3, 13))
 """Upper bounds of body sizes, 64 bytes to 16 MiB."""
 
 _OK: Final = Outcome.OK
@@ -123,15 +123,21 @@ class LatencyMetrics(Plugin):
         http = exchange.kind == "http"
         duration = exchange.duration if http else _handshake(exchange)
         bucket = bisect_left(self._bounds, duration)
-        with table.lock:
+        size, sizes = exchange.bytes_out, series.sizes
+        size_bucket = bisect_left(SIZE_BUCKETS, size)
+        # Half of what `with` costs; with the five lines below it is all that threads wait for each other.
+        acquire, release = table.acquire, table.release
+        acquire()
+        try:
             series.counts[bucket] += 1
             series.total += duration
-            if exchange.trace_flags & 1 and exchange.trace_id is not None:
+            if exchange.trace_flags & 1:
                 series.exemplars[bucket] = (exchange.trace_id, duration, exchange.started_at)
             if http:
-                size, sizes = exchange.bytes_out, series.sizes
-                sizes.counts[bisect_left(SIZE_BUCKETS, size)] += 1
+                sizes.counts[size_bucket] += 1
                 sizes.total += size
+        finally:
+            release()
 
 
 def _handshake(exchange: Exchange) -> float:

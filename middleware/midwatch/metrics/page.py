@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from time import monotonic
 from typing import TYPE_CHECKING, Final, final
@@ -12,7 +13,7 @@ from ..exchange import Hold, Reply
 from .exposition import Renders, negotiate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from ..exchange import Exchange
     from ..proxies import Networks
@@ -62,9 +63,8 @@ class Page:
     ) -> None:
         self._shown = shown
         self._allow = allow
-        self._clock = clock
-        self._renders = Renders(self._render, self._failed, limit)
-        self._refusals_told = self._failures_told = -QUIET
+        self._renders = Renders(self._render, FAILED, limit)
+        self._refusals, self._failures = _Quiet(clock), _Quiet(clock)
 
     def forget(self) -> None:
         """Start afresh, in a forked child."""
@@ -88,22 +88,32 @@ class Page:
         return Hold(future, left, LATE) if left > 0 else LATE
 
     def _render(self, wanted: Format) -> Reply:
-        return Reply(200, wanted.write(self._shown), media_type=wanted.media_type, headers=NO_STORE)
+        try:
+            body = wanted.write(self._shown)
+        except BaseException as error:  # A collector may call sys.exit(); who waits must hear of it all the same.
+            self._failures.say(logging.ERROR, "metrics could not be rendered: a collector failed", error)
+            return FAILED
+        return Reply(200, body, media_type=wanted.media_type, headers=NO_STORE)
 
     def _tell_refusal(self, peer: str | None, *, direct: bool) -> None:
-        now = self._clock()
-        if now - self._refusals_told >= QUIET:
-            self._refusals_told = now
-            who = "a peer without an address" if peer is None else repr(peer)
-            logger.warning(
-                "metrics refused to %s%s: they are only for direct peers inside metrics.allow (told once a minute)",
-                who,
-                "" if direct else ", which forwarded the request",
-            )
+        who = "a peer without an address" if peer is None else repr(peer)
+        how = "" if direct else ", which forwarded the request"
+        self._refusals.say(
+            logging.WARNING, f"metrics refused to {who}{how}: they are only for direct peers inside metrics.allow"
+        )
 
-    def _failed(self) -> Reply:
+
+@final
+class _Quiet:
+    """Says one thing in the log, at most once in `QUIET` seconds; a log that fails changes no answer."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._said = -QUIET
+
+    def say(self, level: int, message: str, error: BaseException | None = None) -> None:
         now = self._clock()
-        if now - self._failures_told >= QUIET:
-            self._failures_told = now
-            logger.exception("metrics could not be rendered: a collector failed (told once a minute)")
-        return FAILED
+        if now - self._said >= QUIET:
+            self._said = now
+            with contextlib.suppress(Exception):
+                logger.log(level, "%s (told once a minute)", message, exc_info=error)

@@ -14,7 +14,7 @@ from ..logs.safe import safe_text
 from ..tracing.conventions import METHODS, known_method
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = ["Observed", "Series", "SeriesTable", "Sizes"]
 
@@ -27,7 +27,7 @@ OVERFLOW: Final = ("", "overflow", "", "")
 MAX_TEXT: Final = 256
 """Characters of one label value."""
 
-Exemplar: TypeAlias = "tuple[str, float, int]"
+Exemplar: TypeAlias = "tuple[str | None, float, int]"
 """Trace id, seconds, and when that request started (nanoseconds since the epoch)."""
 
 Key: TypeAlias = "tuple[str, str | None, int | None, str | None]"
@@ -97,6 +97,7 @@ class SeriesTable:
         known: Series by what an exchange says, for whoever looks before asking `find`.
         lock: Held while a series is changed or copied. Reentrant: the garbage collector may end a dropped response, and
             with it an exchange, in the midst of either.
+        acquire, release: Those of the lock.
         refused: Observations that went into the overflow.
     """
 
@@ -108,7 +109,9 @@ class SeriesTable:
 
     def forget(self) -> None:
         """Start empty, as a forked child must: its counts are not the parent's, and a thread there held the lock."""
-        self.lock = threading.RLock()
+        self.lock = lock = threading.RLock()
+        self.acquire: Callable[[], object] = lock.acquire
+        self.release: Callable[[], None] = lock.release
         self.known: dict[Key, Series] = {}
         self.refused = 0
         self._series: dict[tuple[str, ...], Series] = {}

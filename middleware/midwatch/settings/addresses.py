@@ -7,7 +7,7 @@ from ipaddress import ip_interface, ip_network
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote, urlsplit
 
-from .kinds import Refused, kind, list_of
+from .kinds import Refused, either, kind, list_of
 from .problem import nearest
 from .shown import shown
 
@@ -36,7 +36,8 @@ def _network(value: object) -> str:
 
 
 networks: Final = list_of(
-    kind('a network such as "10.0.0.0/8", an address, or "unix"', _network), 'networks ("10.0.0.0/8"), addresses, "unix"'
+    kind('a network such as "10.0.0.0/8", an address, or "unix"', _network),
+    'networks ("10.0.0.0/8"), addresses, "unix"',
 )
 
 
@@ -59,7 +60,7 @@ def destination(*names: str, call: bool) -> Kind:
             return value
         raise Refused
 
-    return kind(", ".join(expected[:-1]) + " or " + expected[-1], accept)
+    return kind(either(*expected), accept)
 
 
 def _file(url: str, names: tuple[str, ...]) -> str:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from .problem import nearest
 from .shown import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .place import Place
 
-__all__ = ["Kind", "Refused", "buckets", "count", "flag", "header", "kind", "level", "list_of", "one_of", "path",
-           "seconds", "text"]  # fmt: skip
+__all__ = ["Kind", "Refused", "buckets", "count", "either", "flag", "header_or_off", "kind", "level", "list_of",
+           "one_of", "path", "path_or_off", "seconds", "text"]  # fmt: skip
 
 LONGEST: Final = 3600.0
 """Seconds that a timeout may have: beyond it, somebody meant milliseconds."""
@@ -87,7 +89,6 @@ def _same(one: object, other: object) -> bool:
 
 def one_of(*names: str) -> Kind:
     """One of some words."""
-    expected = " or ".join(f'"{name}"' for name in names)
 
     def accept(value: object) -> str:
         if isinstance(value, str) and value in names:
@@ -95,7 +96,17 @@ def one_of(*names: str) -> Kind:
         guess = nearest(value, names)
         raise Refused(f'did you mean "{guess}"?' if guess else "")
 
-    return kind(expected, accept)
+    return kind(either(*(f'"{name}"' for name in names)), accept)
+
+
+def either(*phrases: str) -> str:
+    """*phrases* as in "a, b or c"."""
+    return " or ".join(phrases) if len(phrases) < 3 else f"{', '.join(phrases[:-1])} or {phrases[-1]}"
+
+
+def _or_off(expected: str, accept: Callable[[Any], Any]) -> Kind:
+    """The kind, or False; typed as None for that."""
+    return kind(f"{expected} or False", lambda value: None if value is False else accept(value))
 
 
 def _text(value: object) -> str:
@@ -151,7 +162,7 @@ def _buckets(value: object) -> tuple[float, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise Refused
     bounds = tuple(_number(bound) for bound in value)
-    for lower, upper in zip(bounds, bounds[1:], strict=False):
+    for lower, upper in pairwise(bounds):
         if lower >= upper:
             raise Refused(f"{upper:g} follows {lower:g}", "expected bounds that increase")
     return bounds
@@ -160,9 +171,7 @@ def _buckets(value: object) -> tuple[float, ...]:
 _is_path = re.compile(r"/[^\s?#%\x00-\x1f\x7f]+").fullmatch
 
 
-def _path(value: object) -> str | None:
-    if value is False:
-        return None
+def _path(value: object) -> str:
     if not isinstance(value, str) or not value.isprintable() or len(value) > 255:
         raise Refused
     if value == "/":
@@ -179,9 +188,7 @@ def _path(value: object) -> str | None:
 _is_token = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~\-]{1,128}").fullmatch
 
 
-def _header(value: object) -> str | None:
-    if value is False:
-        return None
+def _header(value: object) -> str:
     if isinstance(value, str) and _is_token(value):
         return value.lower()
     raise Refused
@@ -193,5 +200,6 @@ level: Final = kind('the name of a logging level, such as "INFO"', _level)
 seconds: Final = kind(f"a number of seconds above 0, up to {LONGEST:g}", _seconds)
 count: Final = kind("a whole number above 0", _count)
 buckets: Final = kind("a list of increasing numbers above 0", _buckets)
-path: Final = kind('a path that starts with "/" or False', _path)
-header: Final = kind("the name of a header (RFC 9110 section 5.1) or False", _header)
+path: Final = kind('a path that starts with "/"', _path)
+path_or_off: Final = _or_off(path.expected, _path)
+header_or_off: Final = _or_off("the name of a header (RFC 9110 section 5.1)", _header)

@@ -12,7 +12,7 @@ from .place import Place
 from .problem import SettingsError
 from .schema import Settings
 from .section import Section, fields_of, read_section
-from .shown import plain
+from .shown import plain, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,15 +46,16 @@ def load(settings: Mapping[str, object] | None, source: str = "settings") -> Set
 
 
 def _compare_paths(found: Settings, place: Place) -> None:
-    """`/metrics` must not lie where health answers."""
-    metrics = found.metrics and found.metrics.path
-    health = found.health and found.health.path
-    if metrics and health and metrics in {health, f"{health}/live", f"{health}/ready", f"{health}/startup"}:
-        section = place.value.get("metrics") or {}  # type: ignore[attr-defined]
-        given = "metrics" if section.get("path") else "health"
-        here = place.entry(given, place.value[given], given)  # type: ignore[index]
-        value = metrics if given == "metrics" else health
-        here.entry("path", value, "path").wrong(f"health and metrics are both served at {metrics}")
+    """Metrics cannot be served where health is."""
+    if found.metrics is None or found.health is None or found.metrics.path is None:
+        return
+    ours, health = found.metrics.path, found.health.path
+    if ours in {health, *(f"{health}/{group}" for group in ("live", "ready", "startup"))}:
+        given: Any = place.value
+        name = "metrics" if _given(given, "metrics.path") else "health"
+        section = place.entry(name, given[name], name)
+        here = section.entry("path", given[name]["path"], "path")
+        here.wrong(f"health is served at {shown(ours)}, and so are metrics")
 
 
 def _completed(settings: Settings, given: Mapping[str, object]) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import re
 import sys
@@ -16,7 +17,7 @@ from .shown import masked_words, shown
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["imported", "plugin", "reference"]
+__all__ = ["check", "imported", "plugin"]
 
 _is_reference = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*(?:\.[^\W\d]\w*)*)").fullmatch
 
@@ -76,14 +77,22 @@ def _told(error: BaseException) -> str:
     return f"{name}: {masked_words(text)}" if text else name
 
 
-def _callable(value: object) -> Any:
+def _check(value: object) -> Any:
     found = imported(value) if isinstance(value, str) else value
-    if callable(found):
-        return found
-    raise Refused("", f"{value} is not callable: it is {shown(found)}" if isinstance(value, str) else "")
+    if isinstance(found, type) or not callable(found):
+        raise Refused("", f"{value} is {shown(found)}, which is no function" if isinstance(value, str) else "")
+    try:
+        signature = inspect.signature(found)
+    except (TypeError, ValueError):
+        return found  # Some builtins do not tell.
+    try:
+        signature.bind()
+    except TypeError as error:
+        raise Refused("a check is called without arguments", f"{shown(found)} cannot be called: {error}") from None
+    return found
 
 
-reference: Final[Kind] = kind('"module:callable" or a callable', _callable)
+check: Final[Kind] = kind('"module:callable" or a callable', _check)
 
 
 def _plugin(value: object) -> Plugin:

@@ -47,7 +47,7 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         hint = f", {self.hint}" if self.hint else ""
-        known = f" known: {', '.join(self.known)}" if self.known else ""
+        known = f"{' ' if hint else '; '}known: {', '.join(self.known)}" if self.known else ""
         return f"{self.path}: {self.reason}{hint}{known}"
 
 

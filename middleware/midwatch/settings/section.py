@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, NamedTuple, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 import msgspec
 
 from .kinds import Kind
-from .place import Place
 from .problem import nearest
 from .shown import plain, shown
+
+if TYPE_CHECKING:
+    from .place import Place
 
 __all__ = ["Field", "Section", "Setting", "fields_of", "read_section", "section", "sections_by_name"]
 
@@ -32,12 +34,12 @@ class Setting(NamedTuple):
 
     Attributes:
         kind: What it takes, and how it is read.
-        meaning: What it does, and why one would change it.
-        example: A value that is not the default; left out where the value is a section.
+        meaning: What it does, and why one would change it; a section says that itself.
+        example: A value for the reference.
     """
 
     kind: Kind
-    meaning: str
+    meaning: str = ""
     example: Any = None
 
 
@@ -98,7 +100,7 @@ def _unknown(here: Place, kind: type[Section], place: Place) -> None:
 
 def _below(key: object, known: Mapping[str, Field]) -> list[str]:
     """Where *key* is a setting of one of the sections."""
-    sections = {name: field.setting.kind.section for name, field in known.items()}
+    sections: dict[str, type[Section] | None] = {name: field.setting.kind.section for name, field in known.items()}
     return [f"{name}.{key}" for name, section in sections.items() if section and key in fields_of(section)]
 
 

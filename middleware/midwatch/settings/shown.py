@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["masked", "masked_words", "plain", "shown"]
+__all__ = ["literal", "masked", "masked_words", "plain", "shown"]
 
 LENGTH: Final = 72
 """Characters of one text that a message shows."""
@@ -52,19 +52,16 @@ def masked_words(text: str, length: int = 200) -> str:
 
 def shown(value: object) -> str:
     """*value* as a short Python literal; containers and objects only by their kind."""
-    if value is None or isinstance(value, bool):
-        return repr(value)
     if isinstance(value, str):
         text = masked(value)
         return json.dumps(text if len(text) <= LENGTH else text[: LENGTH - 3] + "...")
-    if isinstance(value, int):
-        return int.__repr__(value) if -(10**18) < value < 10**18 else "<a huge int>"
-    if isinstance(value, float):
-        return float.__repr__(value)
-    if isinstance(value, Mapping):
-        return "{...}" if value else "{}"
-    if isinstance(value, list | tuple):
-        return "[...]" if value else "[]"
+    if value is None or isinstance(value, bool) or type(value) is float:
+        return repr(value)
+    if type(value) is int:
+        return repr(value) if abs(value) < 10**18 else "<a huge int>"
+    for kind, brackets in ((Mapping, "{}"), (list, "[]"), (tuple, "()")):
+        if isinstance(value, kind):
+            return "...".join(brackets) if value else brackets
     return f"<{_name(value)}>"
 
 
@@ -82,6 +79,17 @@ def plain(value: Any) -> Any:
     if fields is not None:
         return {name: plain(getattr(value, name)) for name in fields}
     return _name(value)
+
+
+def literal(value: Any) -> str:
+    """A value that is `plain`, as Python writes it, with double quotes."""
+    if isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(key)}: {literal(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(literal(item) for item in value) + "]"
+    return repr(value)
 
 
 def _name(value: object) -> str:

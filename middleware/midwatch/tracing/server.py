@@ -16,6 +16,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from ..exchange import Outcome
 from ..plugin import Plugin
+from . import outgoing
 from .baggage import BAGGAGE, parse_baggage
 from .conventions import server_attributes
 from .destinations import exporter
@@ -61,6 +62,7 @@ class Tracing(Plugin):
         request_id: str | None = "x-request-id",
     ) -> None:
         self._export = exporter(tuple(to), service)
+        outgoing.default_export = self._export
         self._request_id = request_id
 
     def on_request(self, exchange: Exchange) -> None:

@@ -71,7 +71,8 @@ class Span(SpanAPI):
         self.trace_flags = trace_flags
         self.trace_state = trace_state
         self.start_time = start_time
-        self._export = export
+        self.export = export
+        self._recording = export is not None
         if export is not None:
             self.attributes: dict[str, AttributeValue] = {}
             self.events: list[Event] = []
@@ -86,11 +87,11 @@ class Span(SpanAPI):
 
     def is_recording(self) -> bool:
         """Whether attributes and events go anywhere: sampled, wanted by a destination, and not ended."""
-        return self._export is not None
+        return self._recording
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:
         """Set one attribute."""
-        if self._export is not None:
+        if self._recording:
             if key not in self.attributes and len(self.attributes) >= LIMIT:
                 self.dropped += 1
             else:
@@ -103,7 +104,7 @@ class Span(SpanAPI):
 
     def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
         """Note that something happened; *timestamp* in nanoseconds since the epoch, by default now."""
-        if self._export is not None:
+        if self._recording:
             if len(self.events) >= LIMIT:
                 self.dropped += 1
             else:
@@ -116,7 +117,7 @@ class Span(SpanAPI):
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         """Set the status; once OK, it stays (specification, "Set Status")."""
         code = status.status_code if isinstance(status, Status) else status
-        if self._export is not None and self.status is not StatusCode.OK and code is not StatusCode.UNSET:
+        if self._recording and self.status is not StatusCode.OK and code is not StatusCode.UNSET:
             self.status = code
 
     def record_exception(
@@ -127,7 +128,7 @@ class Span(SpanAPI):
         escaped: bool = False,
     ) -> None:
         """Add an `exception` event."""
-        if self._export is not None:
+        if self._recording:
             kind = type(exception)
             details = {
                 "exception.type": f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."),
@@ -139,7 +140,7 @@ class Span(SpanAPI):
 
     def end(self, end_time: int | None = None) -> None:
         """End the span, by default now, and hand it over; a second time it does nothing."""
-        export, self._export = self._export, None
-        if export is not None:
+        if self._recording and self.export is not None:
+            self._recording = False
             self.end_time = end_time or time_ns()
-            export(self)
+            self.export(self)

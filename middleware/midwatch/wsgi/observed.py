@@ -104,7 +104,7 @@ class Observed(Exchange):
         self._started = headers
         self._added = None
         if self.framework.forgets:
-            _ = self.actor
+            self.remember()
         answers = self.moments.response(self)
         if answers is not None:
             reply = settle(answers)

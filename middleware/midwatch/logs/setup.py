@@ -1,0 +1,62 @@
+"""
+Where log lines go.
+
+The logger `midwatch` gets a handler for each destination, so that request lines are written whatever the application
+does with its own logging; they go on to the root logger too, for its handlers and for tests. An application whose root
+logger has no handler gets ours there instead: then every line of the process is JSON and carries its trace.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from ..destinations import lines_to
+from ..service import Service
+from .formatter import JsonFormatter
+from .handler import DeliveryHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["configure_logging"]
+
+
+def configure_logging(
+    *,
+    to: Sequence[str] = ("stdout",),
+    service: Service | None = None,
+    root: bool | None = None,
+    level: str = "INFO",
+    propagate: bool = True,
+) -> None:
+    """
+    Send log lines to their destinations. A second call replaces the handlers of the first.
+
+    Args:
+        to: `stdout`, `stderr` or `file:///path`, one or several.
+        service: Named in every line.
+        root: Whether the root logger gets our handlers: None for "if it has none of its own".
+        level: Level of the root logger, where it gets our handlers.
+        propagate: Whether request lines also reach the handlers of the root logger.
+
+    Raises:
+        ValueError: a destination that is not known or cannot be opened.
+    """
+    formatter = JsonFormatter(service or Service.known())
+    handlers = [DeliveryHandler(lines_to(url), formatter) for url in to]
+    ours, everything = logging.getLogger("midwatch"), logging.getLogger()
+    for logger in (ours, everything):
+        for handler in [handler for handler in logger.handlers if isinstance(handler, DeliveryHandler)]:
+            logger.removeHandler(handler)
+    ours.propagate = propagate
+    if ours.level == logging.NOTSET:
+        ours.setLevel(logging.INFO)
+    at_root = not everything.handlers if root is None else root
+    if at_root:
+        everything.setLevel(level)
+    for handler in handlers:
+        if at_root:
+            everything.addHandler(handler)
+        if not (at_root and propagate):
+            ours.addHandler(handler)
