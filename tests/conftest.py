@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import logging
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from midwatch import ASGIMiddleware, Plugin, WSGIMiddleware
+from midwatch import ASGIMiddleware, LatencyMetrics, Plugin, RequestLog, Tracing, WSGIMiddleware
+from midwatch.logs import JsonFormatter
+from midwatch.plugin import failures
 from midwatch.testing import Answer, ScriptedApp, call_asgi, call_wsgi
 
 
@@ -39,3 +45,101 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         if name.startswith("OTEL_"):
             monkeypatch.delenv(name)
     yield
+
+
+class Observed:
+    """The three signals that every exchange leaves: lines, spans and counts."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+        self.spans: list[Any] = []
+        self.metrics = LatencyMetrics()
+        self._handler = Collect(self.lines)
+
+    def plugins(self) -> tuple[Plugin, ...]:
+        return Tracing(to=[self.spans.append]), RequestLog(), self.metrics
+
+    def count(self) -> float:
+        """How many requests the histogram has counted."""
+        return sum(
+            sample.value
+            for family in self.metrics.collector.collect()
+            for sample in family.samples
+            if sample.name == "http_server_request_duration_seconds_count"
+        )
+
+    def listen(self) -> None:
+        logger = logging.getLogger("midwatch.request")
+        logger.addHandler(self._handler)
+        logger.setLevel(logging.INFO)
+
+    def stop(self) -> None:
+        logging.getLogger("midwatch.request").removeHandler(self._handler)
+
+
+class Collect(logging.Handler):
+    """Keeps the fields of every line."""
+
+    def __init__(self, lines: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(json.loads(JsonFormatter().format(record)))
+
+
+@pytest.fixture
+def signals() -> Iterator[Observed]:
+    observed = Observed()
+    observed.listen()
+    before = dict(failures)
+    yield observed
+    observed.stop()
+    ours = ("Tracing.", "RequestLog.", "ErrorReport.", "LatencyMetrics.", "AuditTrail.", "HealthCheck.")
+    assert {name: n for name, n in failures.items() if name.startswith(ours) and n != before.get(name)} == {}
+
+
+@dataclass
+class Socket:
+    """What a websocket client saw."""
+
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    error: BaseException | None = None
+
+
+@pytest.fixture
+def websocket() -> Callable[..., Socket]:
+    """Serve one websocket connection: the messages of the client are given, those of the application come back."""
+
+    def call(app: Any, *received: dict[str, Any], extensions: Any = None, **scope: Any) -> Socket:
+        socket = Socket()
+        inbox = [{"type": "websocket.connect"}, *received]
+
+        async def receive() -> dict[str, Any]:
+            return inbox.pop(0)
+
+        async def send(message: Any) -> None:
+            socket.sent.append(dict(message))
+
+        whole = {
+            "type": "websocket",
+            "asgi": {"version": "3.0"},
+            "path": "/chat",
+            "headers": [(b"host", b"testserver")],
+            "query_string": b"",
+            "subprotocols": [],
+            "extensions": extensions or {},
+            "client": ("127.0.0.1", 50000),
+            **scope,
+        }
+
+        async def serve() -> None:
+            try:
+                await app(whole, receive, send)
+            except Exception as error:
+                socket.error = error
+
+        asyncio.run(serve())
+        return socket
+
+    return call

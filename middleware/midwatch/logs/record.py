@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import threading
 from typing import TYPE_CHECKING, Any, final
 
 import msgspec
@@ -16,28 +14,20 @@ if TYPE_CHECKING:
 
 __all__ = ["ReadyRecord"]
 
+_attributes = logging.LogRecord.__dict__["__dict__"].__get__
+
 
 @final
 class ReadyRecord(logging.LogRecord):
     """
     A record that carries its line; the formatter encodes it in one step.
 
-    Handlers and filters find what they find in any record. What costs something (the message, the fields, process and
-    thread) is made when somebody looks.
+    Other handlers and filters find what they find in any record, and the fields of the line as attributes besides: all of
+    that is made when somebody looks.
 
     Args:
         line: What will be written: a `RequestLine`, or fields in their order.
     """
-
-    args = None
-    exc_info = None
-    exc_text = None
-    stack_info = None
-    pathname = filename = module = funcName = ""  # noqa: N815 - named by logging
-    lineno = 0
-    relativeCreated = 0.0  # noqa: N815 - named by logging
-    processName = "MainProcess"  # noqa: N815 - named by logging
-    taskName = None  # noqa: N815 - named by logging
 
     def __init__(self, logger: str, level: int, level_name: str, created: float, line: RequestLine | Mapping[str, Any]):
         self.name = logger
@@ -54,30 +44,26 @@ class ReadyRecord(logging.LogRecord):
         return self.line
 
     @property
-    def msg(self) -> str:  # type: ignore[override]
-        """The message of the line."""
-        return str(self.line.finish().message if isinstance(self.line, RequestLine) else self.line["message"])
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        """Every attribute of a record: `Formatter` goes by this, and whoever looks makes it complete."""
+        attributes: dict[str, Any] = _attributes(self)
+        if "process" not in attributes and "line" in attributes:
+            fields = self.fields
+            plain = logging.LogRecord(self.name, self.levelno, "", 0, fields["message"], None, None)
+            attributes.update({**fields, **vars(plain), **attributes})
+            attributes["msecs"] = self.created * 1000 % 1000
+        return attributes
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__[name]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}") from None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies, in queues and other processes, are records like any other."""
+        return logging.makeLogRecord, ({key: value for key, value in self.__dict__.items() if key != "line"},)
 
     def getMessage(self) -> str:  # noqa: N802 - named by logging
         """The message; it takes no arguments."""
-        return self.msg
-
-    @property
-    def msecs(self) -> float:  # type: ignore[override]
-        """Milliseconds of `created`."""
-        return self.created * 1000 % 1000
-
-    @property
-    def process(self) -> int:  # type: ignore[override]
-        """Process id."""
-        return os.getpid()
-
-    @property
-    def thread(self) -> int:  # type: ignore[override]
-        """Thread id."""
-        return threading.get_ident()
-
-    @property
-    def threadName(self) -> str:  # type: ignore[override]  # noqa: N802 - named by logging
-        """Name of the thread."""
-        return threading.current_thread().name
+        return str(self.fields["message"])
