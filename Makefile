@@ -13,7 +13,7 @@ $(VENV)/stamp-%: pyproject.toml
 	@touch $@
 
 demo: $(VENV)/stamp-demo ## Two real services, 200 requests, and what the six saw of them
-	@$(BIN)/python -m examples.shop.demo $(if $(SERVE),--serve)
+	@$(BIN)/python examples/shop/demo.py $(if $(SERVE),--serve)
 
 test: $(VENV)/stamp-test ## All tests but the live ones, with branch coverage
 	@$(BIN)/python -m pytest --cov --cov-report=term

@@ -18,6 +18,7 @@ from .context import get_current
 from .plugin import hook_failed
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Mapping
 
     from opentelemetry.context import Context
@@ -31,6 +32,10 @@ __all__ = ["Actor", "Exchange", "Hold", "Outcome", "Reply", "current"]
 
 KEY: Final = "midwatch.exchange"
 """Where the exchange is found: in the ASGI scope, the WSGI environ and the OpenTelemetry context."""
+
+
+BODILESS: Final = frozenset({204, 304})
+"""Statuses whose responses have no body (RFC 9110 section 6.4.1)."""
 
 
 class Outcome(StrEnum):
@@ -219,6 +224,11 @@ class Exchange:
         raise NotImplementedError
 
     @property
+    def time_to_first_byte(self) -> float | None:
+        """Seconds from the request to the start of the response."""
+        return None if self.first_byte is None else self.first_byte - self.started
+
+    @property
     def client(self) -> str | None:
         """Address of the client: the peer, or what trusted proxies say of it (see `midwatch.proxies`)."""
         if self._proxies is None:
@@ -233,6 +243,11 @@ class Exchange:
         return not any(self.header(name) is not None for name in FORWARDING)
 
     @property
+    def loop(self) -> AbstractEventLoop | None:
+        """The event loop that serves this request, for what is bound to it; None where a thread does."""
+        return None
+
+    @property
     def host(self) -> str | None:
         """Host that the client asked for, without the port."""
         value = self.header("host")
@@ -241,7 +256,9 @@ class Exchange:
     @property
     def route(self) -> str | None:
         """Template of the matched route, mounts included; None where nothing matched or nothing routes."""
-        return self._route if self.outcome is not None else self._route or self.framework.route(self.native)
+        if self._route is None and self.outcome is None:
+            return self._asked_for_route()
+        return self._route
 
     @route.setter
     def route(self, template: str) -> None:
@@ -251,17 +268,16 @@ class Exchange:
     def extra(self) -> dict[str, Any]:
         """What plugins keep for themselves, by a name of their own."""
         if self._extra is None:
-            self._extra = {}
+            # Threads of one request may both be first; setdefault lets one of them win for both.
+            self._extra = self.__dict__.setdefault("extra", {})
         return self._extra
 
     @property
     def error_type(self) -> str | None:
-        """`error.type` of the semantic conventions: exception class, else outcome or status, None when all went well."""
-        if self.error is not None:
-            return type(self.error).__qualname__
-        if self.outcome is Outcome.OK or self.outcome is None:
-            return None
-        return str(self.status) if self.outcome is Outcome.ERROR else str(self.outcome)
+        """`error.type` of the semantic conventions: exception class or status, else the outcome; None when all went well."""
+        if self.outcome is None or self.outcome is _ERROR:
+            return str(self.status) if self.error is None else type(self.error).__qualname__
+        return None if self.outcome is _OK else str(self.outcome)
 
     def fail(self, error: BaseException) -> Reply | None:
         """Note that *error* left the application; runs `on_error` once per exception object."""
@@ -288,11 +304,15 @@ class Exchange:
 
     def remember(self) -> None:
         """Ask the framework while it still knows; for doors."""
+        self.actor  # noqa: B018 - asking keeps it
+        self._route = self._route or self._asked_for_route()
+
+    def _asked_for_route(self) -> str | None:
         try:
-            self._actor = self._actor or self.framework.user(self.native)
-            self._route = self._route or self.framework.route(self.native)
+            return self.framework.route(self.native)
         except Exception:
             hook_failed(self.framework.route)
+            return None
 
     def conclude(self, *, cancelled: bool = False) -> None:
         """Decide the outcome and tell every plugin, once; for doors."""
@@ -302,10 +322,7 @@ class Exchange:
             self.ended = perf_counter()
         self.duration = self.ended - self.started
         if self._route is None:
-            try:
-                self._route = self.framework.route(self.native)
-            except Exception:
-                hook_failed(self.framework.route)
+            self._route = self._asked_for_route()
         if self.complete and self.error is None and not self.disconnected:
             self.outcome = _OK if self.status is None or self.status < 500 else _ERROR
         else:

@@ -52,13 +52,13 @@ def install(app: A, settings: Mapping[str, Any] | None = None) -> A:
     if _watched(found):
         return app
     if flask.is_flask(found):
-        door = _door(WSGIMiddleware, settings or found.config.get("MIDWATCH"), 'app.config["MIDWATCH"]')
+        door = _door(WSGIMiddleware, found.config.get("MIDWATCH") if settings is None else settings, 'app.config["MIDWATCH"]')
         flask.wrap_flask(found, door)
     elif starlette.is_starlette(found):
         starlette.wrap_starlette(found, _door(ASGIMiddleware, settings))
     elif (protocol := django.django_handler(found)) is not None:
         kind = ASGIMiddleware if protocol == "asgi" else WSGIMiddleware
-        door = _door(kind, settings or django.django_settings(), "settings.MIDWATCH")
+        door = _door(kind, django.django_settings() if settings is None else settings, "settings.MIDWATCH")
         django.prepare_django(found)
         found = door(found, django.Django())
     else:

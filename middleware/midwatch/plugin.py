@@ -191,7 +191,7 @@ _lock = threading.Lock()
 
 def hook_failed(hook: Callable[..., Any]) -> None:
     """Count the exception being handled against *hook*; log it, once per class and minute."""
-    name: str = hook.__qualname__
+    name: str = getattr(hook, "__qualname__", None) or type(hook).__qualname__
     now = time.monotonic()
     with _lock:
         failures[name] = failures.get(name, 0) + 1

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import unquote
 
 __all__ = ["Service"]
+
+
+T = TypeVar("T", str, str | None)
+
+
+def _clean(text: T) -> T:
+    """*text* that UTF-8 can carry: variables may hold any bytes."""
+    return text if text is None else text.encode("utf-8", "replace").decode()
 
 
 class Service(NamedTuple):
@@ -32,11 +40,12 @@ class Service(NamedTuple):
         told_name = told.pop("service.name", None)
         told_version = told.pop("service.version", None)
         told_environment = told.pop("deployment.environment.name", None) or told.pop("deployment.environment", None)
+        name = name or os.environ.get("OTEL_SERVICE_NAME") or told_name or "unknown_service"
         return cls(
-            name or os.environ.get("OTEL_SERVICE_NAME") or told_name or "unknown_service",
-            version or told_version,
-            environment or told_environment,
-            tuple(told.items()),
+            _clean(name),
+            _clean(version or told_version),
+            _clean(environment or told_environment),
+            tuple((str(_clean(key)), str(_clean(value))) for key, value in told.items()),
         )
 
     def fields(self) -> dict[str, str]:

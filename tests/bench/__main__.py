@@ -1,4 +1,4 @@
-"""Started by path (`python tests/bench`), so that the repository's root, and with it `middleware`, is not importable."""
+"""Started by path (`python tests/bench`): then the root of the repository, and `middleware`, cannot be imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the two assembled stacks share: a tracer that discards, a JSON log as people set it up, Sentry without a server."""
+"""What the two assembled stacks share: tracing to nowhere, a JSON log, Sentry without a server."""
 
 from __future__ import annotations
 

@@ -88,8 +88,9 @@ class WSGICaller:
 
     def __init__(self) -> None:
         self._environ: dict[str, Any] = {
-            "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": PATH, "QUERY_STRING": "", "REMOTE_PORT": "50412",
-            "REMOTE_ADDR": "192.0.2.7", "SERVER_NAME": "192.0.2.1", "SERVER_PORT": "8000", "SERVER_PROTOCOL": "HTTP/1.1",
+            "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": PATH, "QUERY_STRING": "",
+            "SERVER_NAME": "192.0.2.1", "SERVER_PORT": "8000", "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "192.0.2.7", "REMOTE_PORT": "50412",
             "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr,
             "wsgi.multithread": True, "wsgi.multiprocess": True, "wsgi.run_once": False,
         }  # fmt: skip

@@ -9,9 +9,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable
 from time import process_time
-from typing import Any, Final, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 
 import msgspec
 
@@ -19,6 +18,9 @@ from . import apps, watched
 from .calls import Answer, ASGICaller, WSGICaller
 from .floor_asgi import FloorASGI
 from .floor_wsgi import FloorWSGI
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Ask", "Hello", "Timing", "main", "pin"]
 
@@ -84,14 +86,8 @@ class Bench:
         self.variants["bare"] = Variant(self._bare())
         floor = self._floor(self._bare())
         self.variants["floor"] = Variant(floor, floor.book.flush)
-        watched.log_to_sink()
-        for name in (*watched.SIX, watched.ALL, watched.SPANS):
-            try:
-                plugins = watched.plugins_of(name)
-            except Exception as error:
-                self.hello.skipped[name] = str(error)
-            else:
-                self.variants[name] = Variant(watched.watch(self._bare(), plugins), watched.flush)
+        for name in watched.VARIANTS:
+            self.variants[name] = Variant(watched.watch(self._bare(), name), watched.flush)
 
     def _add_assembled(self, asgi: bool, *, only_import: bool) -> None:
         try:

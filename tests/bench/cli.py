@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,9 @@ class Report(msgspec.Struct):
 
 def main(arguments: Sequence[str]) -> int:
     """Run the benchmark, or the part of it that another process asks for; the exit code."""
+    if arguments and arguments[0] in {"child", "memory"}:
+        # Ctrl-C is for the parent, which ends us.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     match list(arguments):
         case ["child", protocol, kind]:
             return child.main(protocol, kind)
@@ -53,6 +57,8 @@ def main(arguments: Sequence[str]) -> int:
     except Broken as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     if options.json:
         print(msgspec.json.format(msgspec.json.encode(report)).decode())
     else:

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from .rounds import PROTOCOLS, Measured
+from .rounds import PROTOCOLS
 from .watched import ALL, SPANS
 
 if TYPE_CHECKING:
     from .load import Load
     from .memory import Memory
+    from .rounds import Measured
 
-__all__ = ["Row", "Target", "rows_of", "targets_of"]
+__all__ = ["Row", "Target", "part", "rows_of", "targets_of"]
 
 OF_ASSEMBLED: Final = 1 / 30
 OF_FLOOR: Final = {"asgi": 2.2, "wsgi": 1.5}
@@ -62,11 +63,23 @@ def rows_of(measured: Measured) -> list[Row]:
     floor, assembled = rows["floor"], rows.get("assembled")
     for name, row in rows.items():
         if name != "bare":
-            row.of_floor, row.cpu_of_floor = row.over / floor.over, row.over_cpu / floor.over_cpu
+            row.of_floor, row.cpu_of_floor = _ratio(row.over, floor.over), _ratio(row.over_cpu, floor.over_cpu)
             if assembled is not None:
-                row.of_assembled = row.over / assembled.over
-                row.cpu_of_assembled = row.over_cpu / assembled.over_cpu
+                row.of_assembled = _ratio(row.over, assembled.over)
+                row.cpu_of_assembled = _ratio(row.over_cpu, assembled.over_cpu)
     return list(rows.values())
+
+
+def _ratio(over: float, reference: float) -> float | None:
+    """None where noise has drowned the reference, as it may in a quick run."""
+    return over / reference if reference > 0 else None
+
+
+def part(ratio: float | None) -> str:
+    """*ratio* as `1/N`."""
+    if ratio is None or ratio <= 0:
+        return "-"
+    return f"1/{1 / ratio:.0f}" if ratio < 0.1 else f"1/{1 / ratio:.1f}" if ratio < 1 else f"{ratio:.1f}"
 
 
 def targets_of(tables: dict[str, list[Row]], load: Load | None, memory: Memory | None) -> list[Target]:
@@ -86,7 +99,7 @@ def _all_six(protocol: str, name: str, row: Row | None) -> list[Target]:
     of_assembled = Target(name, "not measured", "at most 1/30 of the assembled stack")
     of_floor = Target(name, "not measured", f"at most {most:g} x the floor")
     if row is not None and row.of_assembled is not None and row.cpu_of_assembled is not None:
-        of_assembled.figure = f"1/{1 / row.of_assembled:.0f} by time, 1/{1 / row.cpu_of_assembled:.0f} by CPU"
+        of_assembled.figure = f"{part(row.of_assembled)} by time, {part(row.cpu_of_assembled)} by CPU"
         of_assembled.met = max(row.of_assembled, row.cpu_of_assembled) <= OF_ASSEMBLED
     if row is not None and row.of_floor is not None and row.cpu_of_floor is not None:
         of_floor.figure = f"{row.of_floor:.2f} x by time, {row.cpu_of_floor:.2f} x by CPU"

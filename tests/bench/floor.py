@@ -6,15 +6,14 @@ import os
 import re
 import threading
 import time
-from bisect import bisect_left
-from collections import deque
+from collections import defaultdict, deque
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import datetime  # noqa: TC003 - read by msgspec
 
 import msgspec
 from msgspec import field
 
-__all__ = ["DENIED", "SAFE", "Book", "Line", "current", "encode", "traceparent"]
+__all__ = ["BOUNDS", "DENIED", "SAFE", "Book", "Line", "current", "encode", "traceparent"]
 
 PATTERN = "(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
 traceparent = re.compile(PATTERN).fullmatch
@@ -54,28 +53,23 @@ class Line(msgspec.Struct, omit_defaults=True, gc=False):
     error_type: str | None = field(name="error.type", default=None)
 
 
+def _series() -> list[float]:
+    """A count for each bucket, and the sum."""
+    return [0.0] * (len(BOUNDS) + 2)
+
+
 class Book:
-    """Where a floor keeps what it saw: histograms, a count of active requests, and lines on their way to `/dev/null`."""
+    """What a floor saw: histograms, a count of active requests, and lines on their way to `/dev/null`."""
 
     def __init__(self) -> None:
         self.active = 0
-        self._series: dict[tuple[str, str | None, int], list[float]] = {}
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
+        self.series: defaultdict[tuple[str, str | None, int], list[float]] = defaultdict(_series)
         self._lines: deque[bytes] = deque()
         self._awake = False
         self._work = threading.Event()
         self._fd = os.open(os.devnull, os.O_WRONLY)
         threading.Thread(target=self._write, daemon=True).start()
-
-    def observe(self, method: str, route: str | None, status: int, seconds: float) -> None:
-        """Count one request."""
-        key = (method, route, status)
-        with self._lock:
-            series = self._series.get(key)
-            if series is None:
-                series = self._series[key] = [0.0] * (len(BOUNDS) + 2)
-            series[bisect_left(BOUNDS, seconds)] += 1
-            series[-1] += seconds
 
     def put(self, line: bytes) -> None:
         """Queue one line."""
@@ -92,7 +86,7 @@ class Book:
 
     def exposition(self) -> bytes:
         """The counts, about as Prometheus wants them."""
-        rows = [f'requests{{route="{key[1]}"}} {sum(series[:-1])}' for key, series in self._series.items()]
+        rows = [f'requests{{route="{key[1]}"}} {sum(series[:-1])}' for key, series in self.series.items()]
         return "\n".join([f"active {self.active}", *rows, ""]).encode()
 
     def _write(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import traceback
+from bisect import bisect_left
 from datetime import UTC, datetime
 from random import getrandbits
 from time import perf_counter, time
 from typing import TYPE_CHECKING
 
-from .floor import DENIED, SAFE, Book, Line, current, encode, traceparent
+from .floor import BOUNDS, DENIED, SAFE, Book, Line, current, encode, traceparent
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,7 +24,7 @@ class FloorASGI:
         self.app = app
         self.book = Book()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -72,13 +73,17 @@ class FloorASGI:
             duration = (ended or perf_counter()) - started
             matched = scope.get("route")
             route = None if matched is None else matched.path
-            book.observe(method, route, status, duration)
+            bucket = bisect_left(BOUNDS, duration)
+            with book.lock:
+                series = book.series[method, route, status]
+                series[bucket] += 1
+                series[-1] += duration
             if method not in SAFE or status in DENIED:
                 book.put(encode({"trace_id": trace_id, "action": method, "resource": path, "outcome": status}))
             line = Line(
                 datetime.fromtimestamp(time(), UTC), "INFO", "request", f"{method} {path} {status}", "shop", trace_id,
-                span_id, flags, request_id, method, scope["scheme"], path, route, status, duration, first - started, size,
-                scope["client"][0], headers.get(b"host", b"").decode("latin-1"),
+                span_id, flags, request_id, method, scope["scheme"], path, route, status, duration, first - started,
+                size, scope["client"][0], headers.get(b"host", b"").decode("latin-1"),
                 headers.get(b"user-agent", b"").decode("latin-1"), "error" if failure or status >= 500 else "ok",
                 type(failure).__qualname__ if failure else None,
             )  # fmt: skip

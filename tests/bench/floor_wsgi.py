@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import traceback
+from bisect import bisect_left
 from datetime import UTC, datetime
 from random import getrandbits
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
-from .floor import DENIED, SAFE, Book, Line, current, encode, traceparent
+from .floor import BOUNDS, DENIED, SAFE, Book, Line, current, encode, traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +25,7 @@ class FloorWSGI:
         self.app = app
         self.book = Book()
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:  # noqa: D102
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ["PATH_INFO"]
         if path == "/health" or path == "/metrics":
             start_response("200 OK", [])
@@ -57,8 +58,10 @@ class FloorWSGI:
 class _Request:
     """One request, which is also the body that the server iterates and closes."""
 
-    __slots__ = ("body", "book", "chunks", "environ", "ended", "failure", "first", "flags", "request_id", "route",
-                 "size", "span_id", "started", "status", "trace_id")  # fmt: skip
+    __slots__ = (
+        "body", "book", "chunks", "ended", "environ", "failure", "first", "flags", "request_id", "route", "size",
+        "span_id", "started", "status", "trace_id",
+    )  # fmt: skip
 
     def __init__(self, book: Book, environ: WSGIEnvironment) -> None:
         self.started = perf_counter()
@@ -97,13 +100,17 @@ class _Request:
         duration = (self.ended or perf_counter()) - self.started
         method: str = environ["REQUEST_METHOD"]
         path: str = environ["PATH_INFO"]
-        book.observe(method, self.route, status, duration)
+        bucket = bisect_left(BOUNDS, duration)
+        with book.lock:
+            series = book.series[method, self.route, status]
+            series[bucket] += 1
+            series[-1] += duration
         if method not in SAFE or status in DENIED:
             book.put(encode({"trace_id": self.trace_id, "action": method, "resource": path, "outcome": status}))
         line = Line(
             datetime.fromtimestamp(time(), UTC), "INFO", "request", f"{method} {path} {status}", "shop", self.trace_id,
-            self.span_id, self.flags, self.request_id, method, environ["wsgi.url_scheme"], path, self.route, status, duration,
-            self.first - self.started, self.size, environ["REMOTE_ADDR"], environ.get("HTTP_HOST"),
+            self.span_id, self.flags, self.request_id, method, environ["wsgi.url_scheme"], path, self.route, status,
+            duration, self.first - self.started, self.size, environ["REMOTE_ADDR"], environ.get("HTTP_HOST"),
             environ.get("HTTP_USER_AGENT"), "error" if failure or status >= 500 else "ok",
             type(failure).__qualname__ if failure else None,
         )  # fmt: skip

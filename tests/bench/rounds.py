@@ -25,7 +25,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 PROTOCOLS: Final = {"asgi": "ASGI (Starlette)", "wsgi": "WSGI (Flask)"}
 
 
-class Broken(Exception):  # noqa: N818 - what happened to the benchmark
+class Broken(Exception):
     """The benchmark cannot say anything: a process ended, or an answer was not the application's."""
 
 
@@ -100,7 +100,7 @@ def measure(rounds: int, count: int, tell: Callable[[str], None]) -> dict[str, M
                 children.append((protocol, stack.enter_context(_Child(protocol, kind))))
         measured = {protocol: _empty(child for of, child in children if of == protocol) for protocol in PROTOCOLS}
         jobs = [(protocol, child, name) for protocol, child in children for name in child.hello.answers]
-        order = random.Random(7)  # noqa: S311 - neighbours change from round to round, alike in every run
+        order = random.Random(7)  # Neighbours change from round to round, alike in every run.
         for done in range(rounds):
             tell(f"round {done + 1} of {rounds}: {len(jobs)} variants, {count} requests each")
             order.shuffle(jobs)

@@ -33,5 +33,4 @@ def _app(variant: str) -> Any:
         from .assembled_asgi import assembled
 
         return assembled()
-    watched.log_to_sink()
-    return watched.watch(apps.starlette_app(), watched.plugins_of(variant))
+    return watched.watch(apps.starlette_app(), variant)

@@ -7,6 +7,7 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .figures import part
 from .rounds import PROTOCOLS
 
 if TYPE_CHECKING:
@@ -32,16 +33,15 @@ def machine() -> str:
 def overhead_table(protocol: str, rows: Iterable[Row]) -> list[str]:
     """The variants of one protocol, by time on the request's path and by CPU of all threads."""
     head = ("variant", "us", "over bare", "x floor", "of assembled", "CPU over", "x floor", "of assembled")
-    cells = [
-        (
-            row.variant, f"{row.time:.1f}",
-            *(("", "", "") if row.of_floor is None else (f"{row.over:.1f}", _times(row.of_floor), _part(row.of_assembled))),
-            *(("", "", "") if row.of_floor is None
-              else (f"{row.over_cpu:.1f}", _times(row.cpu_of_floor), _part(row.cpu_of_assembled))),
-        )
-        for row in rows
-    ]  # fmt: skip
+    cells = [(row.variant, f"{row.time:.1f}", *_overhead(row)) for row in rows]
     return [f"{PROTOCOLS[protocol]}, microseconds per request", "", *_columns([head, *cells])]
+
+
+def _overhead(row: Row) -> tuple[str, ...]:
+    if row.variant == "bare":
+        return ("",) * 6
+    by_time = (f"{row.over:.1f}", _times(row.of_floor), part(row.of_assembled))
+    return (*by_time, f"{row.over_cpu:.1f}", _times(row.cpu_of_floor), part(row.cpu_of_assembled))
 
 
 def load_table(load: Load) -> list[str]:
@@ -60,26 +60,23 @@ def load_table(load: Load) -> list[str]:
 
 def memory_lines(memory: Memory) -> list[str]:
     """Resident memory with all six."""
-    return [
-        f"Memory with all six, {memory.requests} requests, {memory.paths} paths: "
-        f"{memory.before:.1f} MiB before, {memory.half:.1f} half way, {memory.after:.1f} after"
-    ]
+    sent = f"{memory.requests} requests, {memory.paths} paths"
+    held = f"{memory.before:.1f} MiB before, {memory.half:.1f} half way, {memory.after:.1f} after"
+    return [f"Memory with all six, {sent}: {held}"]
 
 
 def target_lines(targets: Iterable[Target]) -> list[str]:
     """Which promises this run keeps."""
     verdicts = {True: "met", False: "NOT MET", None: "-"}
-    return ["Targets", "", *_columns([(each.name, each.target, each.figure, verdicts[each.met]) for each in targets], 4)]
+    return [
+        "Targets",
+        "",
+        *_columns([(each.name, each.target, each.figure, verdicts[each.met]) for each in targets], 4),
+    ]
 
 
 def _times(ratio: float | None) -> str:
     return "-" if ratio is None else f"{ratio:.2f}"
-
-
-def _part(ratio: float | None) -> str:
-    if ratio is None or ratio <= 0:
-        return "-"
-    return f"1/{1 / ratio:.0f}" if ratio < 0.1 else f"1/{1 / ratio:.1f}" if ratio < 1 else "1"
 
 
 def _columns(rows: Sequence[tuple[str, ...]], left: int = 1) -> list[str]:

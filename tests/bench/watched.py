@@ -2,70 +2,41 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from midwatch import ASGIMiddleware, Plugin, WSGIMiddleware
-from midwatch.delivery import channels, flush
-from midwatch.destinations import lines_to
-from midwatch.frameworks.flask import wrap_flask
-from midwatch.frameworks.starlette import wrap_starlette
-from midwatch.logs.formatter import JsonFormatter
-from midwatch.logs.handler import DeliveryHandler
+from midwatch import flush, install
+from midwatch.delivery import channels
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["ALL", "SINK", "SIX", "SPANS", "dropped", "flush", "log_to_sink", "plugins_of", "watch"]
+__all__ = ["ALL", "SIX", "SPANS", "VARIANTS", "dropped", "flush", "watch"]
 
 SINK: Final = f"file://{os.devnull}"
-ALL: Final = "midwatch"
-SPANS: Final = "midwatch+spans"
 
 SIX: Final = {
-    "Tracing": "midwatch.tracing.server",
-    "RequestLog": "midwatch.logs.requestlog",
-    "ErrorReport": "midwatch.errors",
-    "LatencyMetrics": "midwatch.metrics",
-    "AuditTrail": "midwatch.audit",
-    "HealthCheck": "midwatch.health",
+    "Tracing": "trace",
+    "RequestLog": "log",
+    "ErrorReport": "errors",
+    "LatencyMetrics": "metrics",
+    "AuditTrail": "audit",
+    "HealthCheck": "health",
 }
+"""The section of the settings that switches each of them."""
+
+ALL: Final = "midwatch"
+SPANS: Final = "midwatch+spans"
+VARIANTS: Final = (*SIX, ALL, SPANS)
 
 
-def log_to_sink() -> None:
-    """Send every log line through the handler and the formatter that Midwatch ships, and the queue behind them."""
-    root = logging.getLogger()
-    root.addHandler(DeliveryHandler(lines_to(SINK), JsonFormatter()))
-    root.setLevel(logging.INFO)
-
-
-def plugins_of(variant: str) -> list[Plugin]:
-    """
-    The plugins of *variant*: `ALL`, `SPANS`, or one of `SIX`.
-
-    Raises:
-        ImportError: one of them is not there.
-    """
-    names = SIX if variant in {ALL, SPANS} else (variant,)
-    return [_plugin(name, {"to": [SINK]} if variant == SPANS and name == "Tracing" else {}) for name in names]
-
-
-def _plugin(name: str, options: dict[str, Any]) -> Plugin:
-    kind: Callable[..., Plugin] | None = getattr(import_module(SIX[name]), name, None)
-    if kind is None:
-        raise ImportError(f"{SIX[name]} has no {name} yet")
-    return kind(**options)
-
-
-def watch(app: Any, plugins: list[Plugin]) -> Any:
-    """*app*, a Starlette or Flask application, watched as `midwatch.install` does it."""
-    if hasattr(app, "wsgi_app"):
-        wrap_flask(app, lambda inner, framework: WSGIMiddleware(inner, *plugins, framework=framework))
-    else:
-        wrap_starlette(app, lambda inner, framework: ASGIMiddleware(inner, *plugins, framework=framework))
-    return app
+def watch(app: Any, variant: str) -> Any:
+    """*app* as a user would have it watched, but that all lines go to `/dev/null`."""
+    settings: dict[str, Any] = {
+        section: {} if variant in {name, ALL, SPANS} else False for name, section in SIX.items()
+    }
+    if settings["log"] is not False:
+        settings["log"] = {"to": [SINK]}
+    if variant == SPANS:
+        settings["trace"] = {"to": [SINK]}
+    return install(app, settings)
 
 
 def dropped() -> int:

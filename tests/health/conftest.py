@@ -8,12 +8,14 @@ import logging
 import queue
 import re
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from midwatch.testing import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 STATUSES = {"pass", "warn", "fail"}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from midwatch.health import Check, HealthCheck
 from midwatch.health.checks import load
 from midwatch.testing import ScriptedApp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 MODULE = """
 from midwatch.health import Check

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from midwatch.health import Check, HealthCheck, Result
 from midwatch.service import Service
 from midwatch.testing import Recorder, ScriptedApp, call_asgi
+
+if TYPE_CHECKING:
+    from midwatch.health.checks import CheckLike
 
 PATHS = ("/health", "/health/live", "/health/ready", "/health/startup")
 EVERYWHERE = ("live", "ready", "startup")
@@ -122,7 +125,7 @@ def test_websocket() -> None:
 
 def test_groups(door: Any, document: Any) -> None:
     """Each group asks its own checks; the whole asks all; a group without checks passes."""
-    checks = {
+    checks: dict[str, CheckLike] = {
         "loop": Check(lambda: "pass", ["live"]),
         "database": lambda: "fail",
         "model": Check(lambda: "warn", ("ready", "startup")),
@@ -243,7 +246,7 @@ def test_secrets(door: Any, health_log: Any, accept: str, peer: tuple[str, int],
         raise ConnectionError(SECRET) from ValueError(SECRET)
 
     checks = {"plain": raises, "async": raises_later, "nonsense": lambda: {SECRET}, "word": lambda: SECRET}
-    app = door.watch(ScriptedApp(), HealthCheck(checks=checks))  # type: ignore[arg-type]
+    app = door.watch(ScriptedApp(), HealthCheck(checks=checks))
     answer = door.call(app, path=path, peer=peer, headers=[("host", "testserver"), ("accept", accept)])
     assert answer.status == 503
     assert not any(part in repr(answer) for part in (SECRET, "hunter2", "db.internal"))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from midwatch.health import HealthCheck, Result
 from midwatch.plugin import failures
 from midwatch.testing import ScriptedApp
+
+if TYPE_CHECKING:
+    import threading
 
 
 class Script:
@@ -62,6 +65,31 @@ def test_exceptions(door: Any, health_log: Any) -> None:
         ("WARNING", "check database: fail (OSError), was pass", None),
         ("WARNING", "check database: fail (OSError), was fail", "four"),
     ]
+
+
+class Hanging(logging.Handler):
+    def __init__(self, released: threading.Event) -> None:
+        super().__init__()
+        self._released = released
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._released.wait()
+
+
+def test_hanging_log(door: Any, document: Any, health_log: Any, released: threading.Event) -> None:
+    """A log handler that hangs costs nobody the answer, and the lines come in order once it goes on."""
+    logger = logging.getLogger("midwatch.health")
+    hanging = Hanging(released)
+    logger.addHandler(hanging)
+    try:
+        app = door.watch(ScriptedApp(), HealthCheck(checks={"it": Script("fail", "pass", "warn")}))
+        answers = [document(door.call(app, path="/health"))["status"] for _ in range(3)]
+        assert answers == ["fail", "pass", "warn"]
+        released.set()
+        lines = [health_log.next().text for _ in range(3)]
+        assert [line.split()[2] for line in lines] == answers
+    finally:
+        logger.removeHandler(hanging)
 
 
 class Broken(logging.Handler):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
@@ -24,6 +21,9 @@ from midwatch.health.probe import Probe
 from midwatch.health.result import Status
 from midwatch.health.run import Group
 from midwatch.testing import ScriptedApp, call_asgi, call_wsgi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LONG = 30.0
 SHORT = 0.05
@@ -61,7 +61,7 @@ class Awaited:
         (partial(later, False), "fail"),
         (lambda: later("down"), "fail"),
         (Callable_(), "pass"),
-        (lambda: Awaited(), "warn"),
+        (partial(Awaited), "warn"),
     ],
 )
 def test_plain_and_async(door: Any, document: Any, call: Callable[[], object], status: str) -> None:
@@ -85,7 +85,8 @@ def test_serving_loop(document: Any) -> None:
     async def check() -> None:
         ran.append(asyncio.get_running_loop())
 
-    app = ASGIMiddleware(ScriptedApp().asgi, HealthCheck(checks={"it": check, "also": lambda: check()}), loops)
+    checks = {"it": check, "also": lambda: check()}  # noqa: PLW0108 - a function that is not async itself
+    app = ASGIMiddleware(ScriptedApp().asgi, HealthCheck(checks=checks), loops)
     assert document(call_asgi(app, path="/health"))["status"] == "pass"
     assert ran == [loops.latest, loops.latest]
 
@@ -391,8 +392,7 @@ def test_loop_closed() -> None:
 def test_loop_closed_meanwhile() -> None:
     """A run that was lost with its event loop does not keep the check from being run again."""
     loop = asyncio.new_event_loop()
-    clock = itertools.count().__next__
-    group = Group([Probe("it", load("it", partial(later, True), 3.0), clock)])
+    group = Group([Probe("it", load("it", partial(later, True), SHORT), monotonic)])
     # This loop never runs, so the check never does.
     assert group.report(loop).result(10).status is Status.FAIL
     loop.close()
@@ -438,5 +438,5 @@ assert call_wsgi(app, path="/health").status == 503
 
 def test_fork() -> None:
     """A forked worker has none of its parent's threads and asks everything afresh; the parent goes on."""
-    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=60, env=os.environ)
+    done = subprocess.run([sys.executable, "-c", FORK], check=False, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "check it: fail (timeout), was unknown\n")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
-from prometheus_client.samples import Sample
 
+from midwatch import Exchange, Outcome
 from midwatch.metrics import LatencyMetrics
-from midwatch.testing import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prometheus_client.core import Metric
+    from prometheus_client.samples import Sample
+
+    from midwatch.testing import Answer
+
 
 class Scrape:
     """One page, parsed."""
@@ -23,8 +29,7 @@ class Scrape:
         self.answer = answer
         self.text = answer.body.decode()
         openmetrics = (answer.header("content-type") or "").startswith("application/openmetrics-text")
-        parse: Callable[[str], Iterator[Metric]] = parse_openmetrics if openmetrics else parse_text
-        self.families = list(parse(self.text))
+        self.families: list[Metric] = list((parse_openmetrics if openmetrics else parse_text)(self.text))
 
     def samples(self, name: str, **labels: str) -> list[Sample]:
         return [
@@ -67,3 +72,19 @@ def scrape() -> Callable[..., Scrape]:
 @pytest.fixture(scope="session")
 def read() -> Callable[[Answer], Scrape]:
     return Scrape
+
+
+@pytest.fixture(scope="session")
+def finished() -> Callable[..., Exchange]:
+    """Makes exchanges that are over."""
+
+    def _finished(**said: Any) -> Exchange:
+        exchange = Exchange()
+        exchange.method, exchange.path, exchange.app_path = "GET", "/", "/"
+        exchange.started, exchange.started_at, exchange.ended = 0.0, 1_700_000_000_000_000_000, 0.0
+        exchange.status, exchange.outcome = 200, Outcome.OK
+        for name, value in said.items():
+            setattr(exchange, name, value)
+        return exchange
+
+    return _finished

@@ -68,7 +68,8 @@ class ASGIMiddleware:
         exchange = scope[KEY] = Observed(scope, receive, send, self.moments, self._framework, self._proxies)
         if "app" in scope and not self._warned:
             self._inside(exchange)
-        token = attach(exchange.context)
+        context = exchange.context
+        token = attach(context)
         cancelled = False
         try:
             answers = self.moments.request(exchange)
@@ -88,10 +89,10 @@ class ASGIMiddleware:
         finally:
             exchange.conclude(cancelled=cancelled)
             # A coroutine that the garbage collector closes ends in a foreign context, with nothing to restore.
-            if not cancelled or get_current() is exchange.context:
+            if not cancelled or get_current() is context:
                 detach(token)
-            exchange.context = None
-            del scope[KEY]
+            del exchange.context
+            scope.pop(KEY, None)
 
     async def _unobserved(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Final, final
@@ -55,6 +56,13 @@ class Observed(Exchange):
             self.kind = "websocket"
             self.method = "GET"
         self.peer = scope.get("client")
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        try:
+            return asyncio.get_running_loop()
+        except RuntimeError:
+            return None  # trio
 
     @property
     def http_version(self) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ..exchange import Hold
+from ..exchange import BODILESS, Hold, Reply
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Scope
 
-    from ..exchange import Reply
     from ..plugin import Answers
 
 __all__ = ["responder", "settle"]
@@ -25,7 +24,8 @@ async def settle(answers: Answers) -> Reply | None:
             found = answer.answer()
         else:
             found = answer
-        reply = found if reply is None else reply
+        if reply is None and isinstance(found, Reply):
+            reply = found
     return reply
 
 
@@ -48,6 +48,8 @@ def responder(reply: Reply, scope: Scope) -> ASGIApp:
     from starlette.responses import Response  # noqa: PLC0415 - takes as long to import as all of Midwatch
 
     response = Response(reply.body, reply.status, reply.headers, reply.media_type)
+    if reply.status in BODILESS:
+        del response.headers["content-type"]
     if scope.get("method") == "HEAD":
         response.body = b""
     return response

@@ -125,9 +125,11 @@ def event(
 
 
 def _action(copy: Copy, exchange: Exchange | None) -> str:
-    if exchange is None:
-        return "unknown"
-    return copy.text("action", f"{exchange.method[:64]} {exchange.route or 'unmatched'}")
+    return (
+        "unknown"
+        if exchange is None
+        else copy.text("action", f"{exchange.method[:64]} {exchange.route or 'unmatched'}")
+    )
 
 
 def _actor(copy: Copy, actor: Actor | None) -> Body:
@@ -185,9 +187,10 @@ def _second(second: int) -> str:
 
 def uuid7(time: int, random: int) -> str:
     """A UUIDv7 of *time*, nanoseconds since the epoch, and 74 bits of *random* (RFC 9562 section 5.7)."""
-    first = f"{time // 1_000_000 & 0xFFFF_FFFF_FFFF:012x}"
-    last = f"{random & 0x3FFF_FFFF_FFFF_FFFF | 1 << 63:016x}"
-    return f"{first[:8]}-{first[8:]}-7{random >> 62 & 0xFFF:03x}-{last[:4]}-{last[4:]}"
+    stamp = (time // 1_000_000 & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76
+    chance = (random >> 62 & 0xFFF) << 64 | 0x2 << 62 | random & 0x3FFF_FFFF_FFFF_FFFF
+    text = (stamp | chance).to_bytes(16, "big").hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def encode(body: Body) -> bytes:

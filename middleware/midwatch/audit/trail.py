@@ -114,18 +114,21 @@ class AuditTrail(Plugin):
             if dropped:
                 body["records_dropped"] = dropped
             with self._lock:
-                chain = self._chain or self._open(time)
-                self._hand_on(chain, body, time)
+                if self._handing:
+                    raise RuntimeError("the destination of the audit trail recorded an audit event")
+                self._hand_on(self._chain or self._open(time), body, time)
         except Exception:
             hook_failed(self.emit)
 
     def close(self) -> bool:
         """End the stream; the next event opens another. False if there was none."""
         with self._lock:
-            chain, self._chain = self._chain, None
-            if chain is not None:
-                self._hand_on_own(chain, "stream.close", self.clock(), final_seq=chain.next)
-        return chain is not None
+            chain = self._chain
+            if chain is None or self._handing:
+                return False
+            self._hand_on_own(chain, "stream.close", self.clock(), final_seq=chain.next)
+            self._chain = None
+        return True
 
     def _open(self, time: int) -> Chain:
         chain = self._chain = Chain(f"{self._ids(128):032x}")
@@ -144,8 +147,6 @@ class AuditTrail(Plugin):
 
     def _hand_on(self, chain: Chain, body: Body, time: int) -> None:
         """Number and hand on under one lock, so that the order at the destination is that of the chain."""
-        if self._handing:
-            raise RuntimeError("the destination of the audit trail recorded an audit event")
         self._handing = True
         try:
             data, value = chain.append(body)
@@ -162,7 +163,7 @@ def trails_of(exchange: Exchange) -> list[AuditTrail]:
 def emit_pending(exchange: Exchange, pending: Pending) -> None:
     """Emit what waits, each record once, whoever else is doing the same."""
     entries, trails = pending.entries, trails_of(exchange)
-    while entries:
+    while True:
         try:
             entry = entries.popleft()
         except IndexError:

@@ -45,7 +45,8 @@ class Flask(Werkzeug):
         user = flask.g.get("_login_user") if flask.has_app_context() else None
         if user is None or not getattr(user, "is_authenticated", False):
             return None
-        return Actor(str(user.get_id()))
+        identity = user.get_id()
+        return None if identity is None else Actor(str(identity))
 
 
 def is_flask(app: object) -> bool:

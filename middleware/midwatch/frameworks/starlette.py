@@ -9,7 +9,7 @@ from ..exchange import Actor
 from . import Framework, descends
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from ..asgi import ASGIMiddleware
 
@@ -25,11 +25,12 @@ class Starlette(Framework):
     def __init__(self, *, answers: bool = True) -> None:
         self.answers = answers
         self._fixed: set[str] = set()
+        self._endpoints: dict[int, tuple[Any, str | None]] = {}
 
     def route(self, native: dict[str, Any]) -> str | None:
         route = native.get("route")
         if route is None:
-            return None
+            return self._by_endpoint(native) if "endpoint" in native else None
         if "fastapi" in native:
             # include_router() keeps its prefix out of the route itself.
             included = native["fastapi"].get("effective_route_context")
@@ -38,11 +39,20 @@ class Starlette(Framework):
         template: str | None = getattr(route, "path_format", None)
         if template is None or "app_root_path" not in native:
             return template
-        prefix: str = native.get("root_path", "")[len(native["app_root_path"]) :]
-        if _is_mount(route):
-            # Nothing below it matched or routes; its own path is part of the prefix already.
-            return self._mounts(native, prefix) + "/{path}"
-        return self._mounts(native, prefix) + template
+        # Of a mount, where nothing below it matched or routes, the prefix has the path already.
+        return self._mounts(native, _prefix(native)) + ("/{path}" if _is_mount(route) else template)
+
+    def _by_endpoint(self, native: dict[str, Any]) -> str | None:
+        """FastAPI and older Starlettes name only the endpoint of a mount or a plain route."""
+        endpoint = native["endpoint"]
+        if id(endpoint) not in self._endpoints:
+            found = list(_leading_to(getattr(native.get("router"), "routes", ()), endpoint))
+            # Kept with its endpoint, so that nothing else can have its identity; several templates are too many to tell.
+            self._endpoints[id(endpoint)] = (endpoint, found[0] if len(found) == 1 else None)
+        template = self._endpoints[id(endpoint)][1]
+        if template is None and "app_root_path" in native:
+            return self._mounts(native, _prefix(native)) + "/{path}"
+        return template
 
     def _mounts(self, native: dict[str, Any], prefix: str) -> str:
         """Template of the mount points that *prefix*, a piece of the path, went through."""
@@ -67,6 +77,12 @@ class Starlette(Framework):
         return Actor(str(identity), name=name if isinstance(name, str) else None) if identity else None
 
 
+def _prefix(native: dict[str, Any]) -> str:
+    """The piece of the path that mounts took."""
+    prefix: str = native.get("root_path", "")[len(native["app_root_path"]) :]
+    return prefix
+
+
 def _is_mount(route: Any) -> bool:
     return hasattr(route, "app") and hasattr(route, "routes") and hasattr(route, "path_regex")
 
@@ -84,6 +100,16 @@ def _chain(routes: Iterable[Any], prefix: str) -> str | None:
             if below is not None:
                 return str(route.path_format).removesuffix("/{path}") + below
     return None
+
+
+def _leading_to(routes: Iterable[Any], endpoint: Any) -> Iterator[str]:
+    for route in routes:
+        template = str(getattr(route, "path_format", ""))
+        if getattr(route, "endpoint", None) is endpoint or (_is_mount(route) and route.app is endpoint):
+            yield template
+        elif _is_mount(route):
+            prefix = template.removesuffix("/{path}")
+            yield from (prefix + below for below in _leading_to(route.routes, endpoint))
 
 
 def is_starlette(app: object) -> bool:

@@ -87,7 +87,7 @@ class HealthCheck(Plugin):
         group = endpoint.group
         if not group.probes:
             return reply(Report(Status.PASS), view)
-        run = group.report(_serving_loop(exchange))
+        run = group.report(exchange.loop)
         return Hold(_viewed(run, view), group.timeout + GRACE, reply(Report(Status.FAIL), view))
 
     def _view(self, exchange: Exchange) -> View:
@@ -117,16 +117,6 @@ def _networks(allow: Iterable[str]) -> Networks:
         return Networks(allow)
     except ValueError as error:
         raise ValueError(f"health.allow: {error}") from error
-
-
-def _serving_loop(exchange: Exchange) -> asyncio.AbstractEventLoop | None:
-    """The event loop that serves the request; None where the door blocks, even if it was called from within a loop."""
-    if "wsgi.version" in exchange.native:
-        return None
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 def _viewed(run: Future[Report], view: View) -> Future[Reply]:

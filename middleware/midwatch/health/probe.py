@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
@@ -23,6 +24,9 @@ logger = logging.getLogger("midwatch.health")
 
 QUIET: Final = 60.0
 """Seconds between two tracebacks of one check."""
+
+MAX_UNTOLD: Final = 64
+"""Lines kept while a log handler hangs."""
 
 
 @final
@@ -46,6 +50,8 @@ class Probe:
         self._flight: Flight | None = None
         self._status: Status | None = None
         self._told_at = -QUIET
+        self._untold: deque[Callable[[], None]] = deque(maxlen=MAX_UNTOLD)
+        self._telling = threading.Lock()
 
     def run(self, loop: asyncio.AbstractEventLoop | None) -> tuple[Flight, bool]:
         """
@@ -62,8 +68,8 @@ class Probe:
         flight.start()
         return flight, False
 
-    def note(self, reading: Reading) -> Callable[[], None] | None:
-        """Take over the status; what logs a line about it, if there is something to tell. Logging may wait."""
+    def note(self, reading: Reading) -> None:
+        """Take over the status; never waits."""
         with self._lock:
             before, self._status = self._status, reading.status
             if self._flight is not None and self._flight.over:
@@ -75,14 +81,25 @@ class Probe:
                     self._told_at = self._clock()
                 else:
                     error = None
-        if not changed and error is None:
-            return None
-        worse = not changed or before is None or ORDER.index(reading.status) > ORDER.index(before)
-        level = logging.WARNING if worse else logging.INFO
-        values = self.name, reading.status, reading.output or "no reason given", before or "unknown"
-        return partial(logger.log, level, "check %s: %s (%s), was %s", *values, exc_info=error)
+            if not changed and error is None:
+                return
+            worse = not changed or before is None or ORDER.index(reading.status) > ORDER.index(before)
+            level = logging.WARNING if worse else logging.INFO
+            values = self.name, reading.status, reading.output or "no reason given", before or "unknown"
+            self._untold.append(partial(logger.log, level, "check %s: %s (%s), was %s", *values, exc_info=error))
+
+    def tell(self) -> None:
+        """Log what was noted, in order; may wait for a log handler, but for no other thread that does."""
+        while self._untold and self._telling.acquire(blocking=False):
+            try:
+                while self._untold:
+                    self._untold.popleft()()
+            finally:
+                self._telling.release()
 
     def forget(self) -> None:
         """Start without a run in progress, in a forked child."""
         self._lock = threading.Lock()
+        self._telling = threading.Lock()
+        self._untold.clear()
         self._flight = None

@@ -73,13 +73,13 @@ class Group:
         try:
             flights = [(probe, *probe.run(loop)) for probe in self.probes]
             readings = [(probe, flight.reading(stuck=stuck)) for probe, flight, stuck in flights]
-            lines = [probe.note(reading) for probe, reading in readings]
+            for probe, reading in readings:
+                probe.note(reading)
             status = worst(reading.status for _, reading in readings)
             run.set_result(Report(status, tuple((probe.name, reading) for probe, reading in readings)))
             # Pollers have their answer: a log handler may now take its time, or fail.
-            for line in lines:
-                if line is not None:
-                    line()
+            for probe in self.probes:
+                probe.tell()
         except Exception as error:
             if not run.done():
                 run.set_exception(error)

@@ -93,7 +93,8 @@ class LatencyMetrics(Plugin):
         self.collector = MidwatchCollector(self._table, self._active, self._bounds, SIZE_BUCKETS)
         ours = CollectorRegistry(target_info=_target_info(service or Service.known()))
         ours.register(self.collector)
-        self._page = Page(Shown(ours, registry or prometheus_client.REGISTRY), Networks(allow), clock=clock)
+        theirs = prometheus_client.REGISTRY if registry is None else registry
+        self._page = Page(Shown(ours, theirs), Networks(allow), clock=clock)
         self._paths = frozenset[str]() if path is None else _checked_path(path)
         self._route = path or ""
         _plugins.add(self)
@@ -118,7 +119,7 @@ class LatencyMetrics(Plugin):
         table = self._table
         self._active.exchanges.pop(id(exchange), None)
         method, route, status = exchange.method, exchange.route, exchange.status
-        error = None if exchange.outcome is _OK else exchange.error_type
+        error = None if exchange.outcome is _OK else _error_type(exchange)
         series = table.known.get((method, route, status, error)) or table.find(method, route, status, error)
         http = exchange.kind == "http"
         duration = exchange.duration if http else _handshake(exchange)
@@ -138,6 +139,11 @@ class LatencyMetrics(Plugin):
                 sizes.total += size
         finally:
             release()
+
+
+def _error_type(exchange: Exchange) -> str | None:
+    """A client that left is `aborted`, also where its door has the server's OSError to show for it."""
+    return "aborted" if exchange.outcome is Outcome.ABORTED else exchange.error_type
 
 
 def _handshake(exchange: Exchange) -> float:

@@ -17,7 +17,7 @@ VARIABLES: Final = {
     NAME: "`service.name`.",
     ATTRIBUTES: "`service.name`, `service.version` and `deployment.environment.name` where nothing else tells them;"
     " further attributes go out with every span. `key=value` pairs, separated by commas, values percent-encoded.",
-    DISABLED: "`true` switches `trace` off.",
+    DISABLED: "`true` switches `trace` off, unless the dict says something of it.",
 }
 """What is honoured, and what it sets."""
 

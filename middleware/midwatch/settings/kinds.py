@@ -80,7 +80,7 @@ def list_of(item: Kind, expected: str) -> Kind:
             items.append(read_item)
         return tuple(items)
 
-    return Kind(f"list of {expected}", read)
+    return Kind(f"a list of {expected}", read)
 
 
 def _same(one: object, other: object) -> bool:

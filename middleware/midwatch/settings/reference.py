@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .section import Field, Section
 
-__all__ = ["Row", "complete_example", "find", "markdown", "rows"]
+__all__ = ["Row", "complete_example", "explained", "find", "markdown", "rows"]
 
 WIDTH: Final = 100
 
@@ -91,9 +91,7 @@ def rows(kind: type[Section] = Settings, prefix: str = "") -> Iterator[Row]:
 def _default(field: Field) -> str:
     if field.default is REQUIRED:
         return ""
-    return "not set" if field.default is None and not field.setting.kind.expected.endswith("or False") else literal(
-        plain(field.default)
-    )
+    return "not set" if field.default is None else literal(plain(field.default))
 
 
 def find(path: str) -> list[Row]:
@@ -102,12 +100,12 @@ def find(path: str) -> list[Row]:
 
     `trace.to[0]` is `trace.to`, and `health.checks.database` is `health.checks.NAME`.
     """
-    asked = re.sub(r"\[[^\]]*\]", "", path).split(".")
+    asked = re.sub(r"\[\d+\]", "", path).split(".")
     known = list(rows())
     for row in known:
         parts = row.path.split(".")
         if len(parts) == len(asked) and all(part in {name, "NAME"} for part, name in zip(parts, asked, strict=True)):
-            return [row] + [other for other in known if row.example is None and other.path.startswith(f"{row.path}.")]
+            return [row, *(other for other in known if row.example is None and other.path.startswith(f"{row.path}."))]
     return []
 
 
@@ -131,6 +129,15 @@ def _spread(value: Any, indent: int = 0) -> str:
     return f"{{\n{items}{' ' * indent}}}"
 
 
+def explained(row: Row) -> str:
+    """One setting, for a terminal."""
+    lines = [row.path, f"  {row.meaning}", f"  takes    {row.expected}"]
+    if row.example is not None:
+        lines.append(f"  default  {row.default or 'none: it has to be given'}")
+        lines.append(f"  example  {literal(row.path.rpartition('.')[2])}: {literal(row.example)}")
+    return "\n".join(lines)
+
+
 def markdown() -> str:
     """The page."""
     variables = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in VARIABLES.items())
@@ -144,7 +151,7 @@ def markdown() -> str:
         else:
             sections[row.path.rpartition(".")[0]].append(row)
     for path, settings in sections.items():
-        title = f"`{path}`" if path else "Of no section"
+        title = f"`{path}`" if path else "At the top"
         meaning = f"{about[path].meaning}{_how_off(about[path])}\n\n" if path else ""
         parts.append(f"## {title}\n\n{meaning}{_table(settings)}\n")
     return "\n".join(parts)

@@ -25,9 +25,7 @@ __all__ = ["Settings"]
 class Settings(Section, frozen=True, kw_only=True):
     """All settings, checked and typed; made by `load`. A section that is switched off is None."""
 
-    service: Annotated[ServiceSettings, Setting(section(ServiceSettings, off=False))] = (
-        ServiceSettings()
-    )
+    service: Annotated[ServiceSettings, Setting(section(ServiceSettings, off=False))] = ServiceSettings()
     trusted_proxies: Annotated[
         tuple[str, ...],
         Setting(

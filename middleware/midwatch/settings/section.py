@@ -116,7 +116,6 @@ def section(kind: type[Section], *, off: bool = True) -> Kind:
 
 def sections_by_name(kind: type[Section], short: Kind, field: str) -> Kind:
     """A dict of sections by names that the user chooses; a value that is no dict is the *field* of its section."""
-    expected = f"{short.expected} or a dict of settings"
 
     def read(value: object, place: Place) -> dict[str, Any]:
         if not isinstance(value, Mapping):
@@ -133,7 +132,7 @@ def sections_by_name(kind: type[Section], short: Kind, field: str) -> Kind:
                 found[name] = kind(**{field: short.read(given, here)})
         return found
 
-    return Kind(f"dict by name of {expected}", read, kind, named=True)
+    return Kind(f"a dict by name of {short.expected}, or of dicts of settings", read, kind, named=True)
 
 
 def _is_name(name: object) -> bool:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import quote, unquote
 
 from opentelemetry.baggage import get_all, set_baggage
 from opentelemetry.context import Context
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["BAGGAGE", "BaggageValue", "format_baggage", "parse_baggage"]
 
@@ -38,12 +34,12 @@ class BaggageValue(str):
     properties: str
 
 
-def parse_baggage(header: str) -> Mapping[str, str]:
+def parse_baggage(header: str) -> dict[str, str]:
     """
     The members of a `baggage` header (all its lines joined).
 
     Malformed members are left out. What exceeds 64 members or 8192 bytes is dropped, whole members only; the ones left
-    out count too, so that a hostile header ends early.
+    out count too, so that a hostile header ends early. A dict, since OpenTelemetry takes nothing else for baggage.
     """
     if len(header) > MAX_BYTES:
         header = header[: MAX_BYTES + 1].rpartition(",")[0]
@@ -55,7 +51,7 @@ def parse_baggage(header: str) -> Mapping[str, str]:
         if equals and _is_token(key) and _is_value(value) and all(map(_is_property, properties)):
             found[key] = held = BaggageValue(unquote(value, errors="replace"))
             held.properties = ";".join(part.strip(" \t") for part in properties)
-    return MappingProxyType(found)
+    return found
 
 
 def format_baggage(context: Context) -> str:
@@ -63,13 +59,11 @@ def format_baggage(context: Context) -> str:
     members: list[str] = []
     size = -1
     for key, value in get_all(context).items():
-        text = str(value)
-        member = f"{key}={quote(text, safe=PLAIN)}"
+        member = f"{key}={quote(str(value), safe=PLAIN, errors='replace')}"
         properties = getattr(value, "properties", "")
         if properties:
             member = f"{member};{properties}"
-        size += len(member) + 1
-        if not _is_token(key) or len(members) == MAX_MEMBERS or size > MAX_BYTES:
-            continue
-        members.append(member)
+        if _is_token(key) and len(members) < MAX_MEMBERS and size + len(member) < MAX_BYTES:
+            size += len(member) + 1
+            members.append(member)
     return ",".join(members)

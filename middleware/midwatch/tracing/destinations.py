@@ -51,4 +51,5 @@ def _taker(url: str, service: Service) -> Callable[[Span], None]:
     def deliver(spans: list[Span]) -> None:
         put_line(encode_spans(spans, service))
 
-    return Channel[Span](f"spans to {url}", deliver).put
+    channel: Channel[Span] = Channel(f"spans to {url}", deliver)
+    return channel.put

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final, final
 
 from opentelemetry.trace import SpanKind, StatusCode
 
-from ..exchange import Outcome
+from ..delivery import flush
+from ..exchange import Outcome, field_name
 from ..plugin import Plugin
 from . import outgoing
 from .baggage import BAGGAGE, parse_baggage
-from .conventions import server_attributes
+from .conventions import known_method, server_attributes
 from .destinations import exporter
 from .span import SPAN, Span
 from .traceparent import RANDOM, SAMPLED, clean_tracestate, is_traceparent, new_span_id, new_trace_id
@@ -51,7 +52,7 @@ class Tracing(Plugin):
         request_id: Header of the request id, taken in and sent back; None for neither.
 
     Raises:
-        ValueError: a destination that is not known.
+        ValueError: a destination that is not known, or a *request_id* that names no header.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Tracing(Plugin):
     ) -> None:
         self._export = exporter(tuple(to), service)
         outgoing.default_export = self._export
-        self._request_id = request_id
+        self._request_id = None if request_id is None else field_name(request_id.lower()).decode()
 
     def on_request(self, exchange: Exchange) -> None:
         """Continue the caller's trace or start one."""
@@ -97,12 +98,19 @@ class Tracing(Plugin):
     def on_finish(self, exchange: Exchange) -> None:
         """End the server span at the last body byte."""
         span = exchange.span
-        if span is None or not span.is_recording():
+        if not isinstance(span, Span) or not span.is_recording():
             return
-        route = exchange.route
-        if route is not None:
-            span.update_name(f"{exchange.method} {route}")
-        span.set_attributes(server_attributes(exchange))
+        if span.name is exchange.method:
+            # The application has given it no name of its own.
+            method, route = known_method(span.name), exchange.route
+            method = "HTTP" if method == "_OTHER" else method
+            span.name = method if route is None else f"{method} {route}"
+        # Whatever the application noted, what the door knows is not left out for it.
+        span.attributes.update(server_attributes(exchange))
         if exchange.outcome is not Outcome.OK:
             span.set_status(StatusCode.ERROR)
         span.end(exchange.started_at + int(exchange.duration * 1e9))
+
+    def on_shutdown(self, deadline: float) -> None:
+        """Have the last spans written."""
+        flush(deadline)

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["FailedBody", "wrap"]
 
 
-def wrap(exchange: Observed, body: Iterable[bytes]) -> Iterable[bytes]:
-    """*body* observed; the server's own file wrapper untouched, since only so can it use `sendfile`."""
+def wrap(exchange: Observed, body: Iterable[bytes], context: Context) -> Iterable[bytes]:
+    """*body* observed, in *context*; the server's own file wrapper untouched, since only so can it use `sendfile`."""
     wrapper = exchange.native.get("wsgi.file_wrapper")
     if isinstance(wrapper, type) and isinstance(body, wrapper) and exchange.replacement is None:
         exchange.hand_over()
         exchange.conclude()
         return body
-    return SizedBody(exchange, body) if hasattr(body, "__len__") else Body(exchange, body)
+    return (SizedBody if hasattr(body, "__len__") else Body)(exchange, body, context)
 
 
 class Body:
@@ -42,11 +42,11 @@ class Body:
 
     __slots__ = ("__weakref__", "_closed", "_context", "_exchange", "_inner", "_iterator")
 
-    def __init__(self, exchange: Observed, inner: Iterable[bytes]) -> None:
+    def __init__(self, exchange: Observed, inner: Iterable[bytes], context: Context) -> None:
         self._exchange = exchange
         self._inner = inner
         self._iterator: Iterator[bytes] | None = None
-        self._context: Context = exchange.context
+        self._context = context
         self._closed = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -100,9 +100,9 @@ class Body:
             detach(token)
 
     def __del__(self) -> None:
-        # Test clients drop bodies; the exchange must end all the same.
+        # Servers close what they do not finish; a body that is only dropped had a test client, which wanted no more.
         if not self._closed and self._exchange.outcome is None:
-            self._exchange.disconnected = not self._exchange.complete
+            self._exchange.complete = True
             self._exchange.conclude()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
+from weakref import ref
 
 from ..context import attach, detach
 from ..exchange import KEY, Exchange
@@ -56,30 +57,36 @@ class WSGIMiddleware:
         self._framework = framework or Werkzeug()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        outer: Exchange | None = environ.get(KEY)
+        known = environ.get(KEY)
+        outer: Exchange | None = None if known is None else known()
         if outer is not None and outer.outcome is None:
             return self._join(outer, environ, start_response)
         if not self.lifecycle.running:
             self.lifecycle.start()
-        exchange = environ[KEY] = Observed(environ, start_response, self.moments, self._framework, self._proxies)
-        token = attach(exchange.context)
+        exchange = Observed(environ, start_response, self.moments, self._framework, self._proxies)
+        # Weak, and the context let go again: a body that is dropped must end its exchange at once, not when cycles are found.
+        environ[KEY] = ref(exchange)
+        context = exchange.context
+        token = attach(context)
         over = True
         try:
             answers = self.moments.request(exchange)
             reply = None if answers is None else settle(answers)
+            del exchange.context
             if reply is None:
                 body = self.app(environ, exchange.start_response)
             else:
                 body = respond(reply, environ, exchange.start_response)
             over = False
-            return wrap(exchange, body)
+            return wrap(exchange, body, context)
         except Exception as error:
             reply = exchange.fail(error)
             if reply is None or exchange.status is not None or exchange.framework.answers:
                 exchange.conclude()
                 raise
             over = False
-            return wrap(exchange, FailedBody(respond(reply, environ, exchange.start_response), error))
+            failed = FailedBody(respond(reply, environ, exchange.start_response), error)
+            return wrap(exchange, failed, context)
         finally:
             if over:
                 exchange.conclude(cancelled=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from opentelemetry.context import Context
 
-from ..exchange import KEY, Exchange, field_name, field_value
+from ..exchange import BODILESS, KEY, Exchange, field_name, field_value
 from .reply import respond, settle
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Observed(Exchange):
         """The server closed the body before its end, and not because there is none (RFC 9110 section 6.4.1)."""
         if self.complete:
             return False
-        if self.method == "HEAD" or self.status in {204, 304}:
+        if self.method == "HEAD" or self.status in BODILESS:
             self.complete = True
             return False
         length = self.response_header("content-length")

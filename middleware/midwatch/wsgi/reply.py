@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..exchange import Hold
+from ..exchange import BODILESS, Hold, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-    from ..exchange import Reply
     from ..plugin import Answers
 
 __all__ = ["respond", "settle"]
@@ -21,7 +20,8 @@ def settle(answers: Answers) -> Reply | None:
     reply: Reply | None = None
     for answer in answers:
         found = answer.wait() if isinstance(answer, Hold) else answer
-        reply = found if reply is None else reply
+        if reply is None and isinstance(found, Reply):
+            reply = found
     return reply
 
 
@@ -36,6 +36,8 @@ def respond(
     from werkzeug.wrappers import Response  # noqa: PLC0415 - takes as long to import as all of Midwatch
 
     response = Response(reply.body, reply.status, reply.headers, content_type=reply.media_type)
+    if reply.status in BODILESS:
+        del response.headers["content-type"]
     body, status, headers = response.get_wsgi_response(environ)
     start_response(status, [*headers, *added], *(() if exc_info is None else (exc_info,)))
     return list(body)

@@ -1,0 +1,99 @@
+"""Each exception object is reported once, for as long as it lives; each fingerprint is counted, within bounds."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+import threading
+import weakref
+
+import pytest
+
+from midwatch.errors import seen
+from midwatch.errors.counts import Counts
+from midwatch.errors.seen import first_sight
+
+
+class Own(Exception):
+    """Takes a weak reference, as classes written in Python do."""
+
+
+class Slotted(Exception):
+    """Takes none."""
+
+    __slots__ = ()
+
+
+KINDS = [ValueError, Own, Slotted]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_object_is_seen_once(kind: type[Exception]) -> None:
+    """The same object is known again, an equal one is not."""
+    error = kind("x")
+    assert [first_sight(error), first_sight(error), first_sight(kind("x"))] == [True, False, True]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_copy_is_another_object(kind: type[Exception]) -> None:
+    """What was copied or came from another process has not been reported."""
+    error = kind("x")
+    assert first_sight(error)
+    assert first_sight(copy.copy(error))
+    assert first_sight(pickle.loads(pickle.dumps(error)))
+
+
+def test_what_is_seen_is_not_kept_alive() -> None:
+    """Exceptions hold their frames and all that is in them; remembering one does not hold it."""
+    errors = [Own(str(number)) for number in range(100)]
+    assert all(first_sight(error) for error in errors)
+    left = [weakref.ref(error) for error in errors]
+    known = len(seen._known)
+    del errors
+    gc.collect()
+    assert not any(error() for error in left)
+    assert len(seen._known) <= known - 100
+
+
+def test_an_own_exception_is_left_as_it_was() -> None:
+    """The application's exceptions get no attribute that its handlers would show."""
+    error = Own("x")
+    first_sight(error)
+    assert vars(error) == {}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_many_threads_one_is_first(kind: type[Exception]) -> None:
+    """A failure that several requests share is reported by one of them."""
+    error = kind("shared")
+    start = threading.Barrier(8)
+    found: list[bool] = []
+
+    def ask() -> None:
+        start.wait()
+        found.append(first_sight(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [False] * 7 + [True]
+
+
+def test_counts_are_bounded() -> None:
+    """The fingerprint that was not seen for the longest time is forgotten."""
+    counts = Counts(kept=2)
+    assert [counts.add(name) for name in ("a", "b", "a", "c", "a", "b")] == [1, 1, 2, 1, 3, 1]
+
+
+def test_counts_do_not_get_lost_between_threads() -> None:
+    """Every failure counts, however many threads fail at once."""
+    counts = Counts()
+    threads = [threading.Thread(target=lambda: [counts.add("a") for _ in range(500)]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counts.add("a") == 4001

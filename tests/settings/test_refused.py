@@ -1,0 +1,159 @@
+"""Wrong settings: one line for each that is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from midwatch.settings import SettingsError, load
+from midwatch.testing import Recorder
+
+recorder = Recorder()
+
+
+def check() -> None: ...
+
+
+def check_of(name: str) -> None: ...
+
+
+async def asynchronous(span: object) -> None: ...
+
+
+def problem(settings: Any) -> str:
+    """The only problem of *settings*, in one line."""
+    with pytest.raises(SettingsError) as caught:
+        load(settings)
+    (only,) = caught.value.problems
+    return str(only)
+
+
+@pytest.mark.usefixtures("orders")
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (5, "settings: expected a dict of settings, got 5"),
+        ({"log": {"feilds": "otel"}},
+         'log.feilds: unknown setting, did you mean "fields"? known: fields, level, propagate, root, to'),
+        ({"errors": {"zzz": 1}}, "errors.zzz: unknown setting; known: respond"),
+        ({"buckets": [1]}, ('buckets: unknown setting, did you mean "metrics.buckets"? known: audit, errors,'
+         " forwarded_header, health, log, metrics, plugins, service, trace, trusted_proxies")),
+        ({"metrics": {"path": 5}}, 'metrics.path: expected a path that starts with "/" or False, got 5'),
+        ({"metrics": {"path": "metrics"}},
+         'metrics.path: expected a path that starts with "/" or False, got "metrics", did you mean "/metrics"?'),
+        ({"health": {"path": "/"}},
+         'health.path: expected a path that starts with "/", got "/", it would take the root from the application'),
+        ({"health": {"path": "/health/"}},
+         'health.path: expected a path that starts with "/", got "/health/", did you mean "/health"?'),
+        ({"health": {"path": "/a?b=c"}}, 'health.path: expected a path that starts with "/", got "/a?b=***"'),
+        ({"health": {"path": False}}, 'health.path: expected a path that starts with "/", got False'),
+        ({"metrics": {"path": "/health/live"}},
+         'metrics.path: health is served at "/health/live", and so are metrics'),
+        ({"health": {"path": "/metrics"}}, 'health.path: health is served at "/metrics", and so are metrics'),
+        ({"metrics": {"buckets": [1, True]}},
+         "metrics.buckets: expected a list of increasing numbers above 0, got [...]"),
+        ({"metrics": {"buckets": [2, 1]}}, "metrics.buckets: expected bounds that increase, 1 follows 2"),
+        ({"metrics": {"buckets": []}}, "metrics.buckets: expected a list of increasing numbers above 0, got []"),
+        ({"metrics": {"max_series": True}}, "metrics.max_series: expected a whole number above 0, got True"),
+        ({"metrics": {"allow": ["10.0.0.1/8"]}}, ('metrics.allow[0]: "10.0.0.1/8" is an address within a network, not'
+         ' a network, did you mean "10.0.0.0/8"?')),
+        ({"trusted_proxies": ["Unix"]}, ('trusted_proxies[0]: expected a network such as "10.0.0.0/8", an address, or'
+         ' "unix", got "Unix", did you mean "unix"?')),
+        ({"trusted_proxies": [5]},
+         'trusted_proxies[0]: expected a network such as "10.0.0.0/8", an address, or "unix", got 5'),
+        ({"trusted_proxies": "10.0.0.0/8"}, ('trusted_proxies: expected a list of networks ("10.0.0.0/8"), addresses,'
+         ' "unix", got "10.0.0.0/8", write ["10.0.0.0/8"]')),
+        ({"forwarded_header": "Forwarded"}, ('forwarded_header: expected "x-forwarded-for" or "forwarded", got'
+         ' "Forwarded", did you mean "forwarded"?')),
+        ({"trace": True}, "trace: expected a dict of settings or False, got True"),
+        ({"trace": {"request_id": "a b"}},
+         'trace.request_id: expected the name of a header (RFC 9110 section 5.1) or False, got "a b"'),
+        ({"trace": {"to": ["memory", "memory"]}}, 'trace.to[1]: "memory" is in the list twice, remove one'),
+        ({"trace": {"to": ["memry"]}}, ('trace.to[0]: expected "memory", "file:///path" or a callable, got "memry",'
+         ' did you mean "memory"?')),
+        ({"trace": {"to": ["fil:///x"]}}, ('trace.to[0]: expected "memory", "file:///path" or a callable, got'
+         ' "fil:///x", did you mean "file:///x"?')),
+        ({"trace": {"to": ["/tmp/a b"]}}, ('trace.to[0]: expected "memory", "file:///path" or a callable, got'
+         ' "/tmp/a b", did you mean "file:///tmp/a%20b"?')),
+        ({"trace": {"to": ["file://tmp/x"]}},
+         'trace.to[0]: a file URL has three slashes and the whole path, did you mean "file:///tmp/x"?'),
+        ({"trace": {"to": ["file:///x?y"]}}, ("trace.to[0]: a file URL has no query and no fragment, in a file name,"
+         ' write "?" as %3F and "#" as %23')),
+        ({"trace": {"to": ["file:///x/"]}}, 'trace.to[0]: "file:///x/" names no file'),
+        ({"trace": {"to": ["file:///x\n"]}},
+         'trace.to[0]: expected "memory", "file:///path" or a callable, got "file:///x\\n"'),
+        ({"trace": {"to": ["http://[x"]}},
+         'trace.to[0]: expected "memory", "file:///path" or a callable, got "http://[x"'),
+        ({"trace": {"to": [asynchronous]}}, ("trace.to[0]: expected a plain function, got a coroutine function, make it"
+         " a plain function")),
+        ({"log": {"to": [print]}}, 'log.to[0]: expected "stdout", "stderr" or "file:///path", got <print>'),
+        ({"log": {"level": 20}},
+         'log.level: expected the name of a logging level, such as "INFO", got 20, did you mean "INFO"?'),
+        ({"log": {"level": "loud"}}, 'log.level: expected the name of a logging level, such as "INFO", got "loud"'),
+        ({"log": {"propagate": 1}}, "log.propagate: expected True or False, got 1"),
+        ({"service": False}, "service: expected a dict of settings, got False"),
+        ({"service": {"name": " "}}, 'service.name: expected text of one line, up to 255 characters, got " "'),
+        ({"service": {"name": "a\x1b[2J"}},
+         'service.name: expected text of one line, up to 255 characters, got "a\\u001b[2J"'),
+        ({"service": {"name": 10**30}},
+         "service.name: expected text of one line, up to 255 characters, got <a huge int>"),
+        ({"health": {"timeout": 3000000}}, ("health.timeout: expected a number of seconds above 0, up to 3600, got"
+         " 3000000, it is in seconds, not milliseconds")),
+        ({"health": {"timeout": float("nan")}},
+         "health.timeout: expected a number of seconds above 0, up to 3600, got nan"),
+        ({"health": {"timeout": 10**400}},
+         "health.timeout: expected a number of seconds above 0, up to 3600, got <a huge int>"),
+        ({"health": {"checks": ["orders.health:database"]}}, "health.checks: expected a dict by name, got [...]"),
+        ({"health": {"checks": {"": check}}}, 'health.checks[""]: expected a name of one line, up to 64 characters'),
+        ({"health": {"checks": {"db": {"timeout": 1}}}},
+         'health.checks.db: "call" is missing, expected "module:callable" or a callable'),
+        ({"health": {"checks": {"db": {"call": check, "groups": ["liv"]}}}},
+         'health.checks.db.groups[0]: expected "live", "ready" or "startup", got "liv", did you mean "live"?'),
+        ({"health": {"checks": {"db": False}}},
+         'health.checks.db: expected "module:callable" or a callable, got False'),
+        ({"health": {"checks": {"db": "orders.health.database"}}},
+         'health.checks.db: expected "module:callable" or a callable, got "orders.health.database"'),
+        ({"health": {"checks": {"db": "orders.helth:database"}}},
+         'health.checks.db: there is no module orders.helth, did you mean "orders.health"?'),
+        ({"health": {"checks": {"db": "ordrs.health:database"}}},
+         'health.checks.db: there is no module ordrs, did you mean "orders"?'),
+        ({"health": {"checks": {"db": "orders.health:databse"}}},
+         'health.checks.db: orders.health has no databse, did you mean "database"?'),
+        ({"health": {"checks": {"db": "orders.health:limit"}}},
+         "health.checks.db: orders.health:limit is 5, which is no function"),
+        ({"health": {"checks": {"db": check_of}}}, (
+         "health.checks.db: <tests.settings.test_refused:check_of> cannot be called:"
+         " missing a required argument: 'name', a check is called without arguments")),
+        ({"health": {"checks": {"db": "orders.broken:database"}}}, ("health.checks.db: importing orders.broken raised"
+         " ModuleNotFoundError: No module named 'a_module_that_is_missing'")),
+        ({"health": {"checks": {"db": "orders.quits:database"}}},
+         "health.checks.db: importing orders.quits raised SystemExit: 3"),
+        ({"health": {"checks": {"db": "orders.leaks:database"}}}, ("health.checks.db: importing orders.leaks raised"
+         " RuntimeError: cannot reach postgresql://***@db/orders")),
+        ({"health": {"checks": {"db": "orders.mute:database"}}},
+         "health.checks.db: importing orders.mute raised Mute"),
+        ({"health": {"checks": {"db": "orders.watch:lazy.check"}}},
+         "health.checks.db: orders.watch.lazy.check raised OSError: gone"),
+        ({"plugins": ["orders.watch:SlowOrder"]},
+         'plugins[0]: orders.watch has no SlowOrder, did you mean "SlowOrders"?'),
+        ({"plugins": ["orders.health:limit"]}, "plugins[0]: orders.health:limit is not a midwatch.Plugin: it is 5"),
+        ({"plugins": ["orders.watch:Idle"]}, ("plugins[0]: Idle overrides no moment; override one of on_startup,"
+         " on_request, on_response, on_error, on_finish, on_shutdown")),
+        ({"plugins": ["orders.watch:Fails"]}, ("plugins[0]: orders.watch:Fails() raised RuntimeError: no"
+         " https://***@host, give an instance")),
+        ({"plugins": ["orders.watch:NeedsMore"]}, ("plugins[0]: orders.watch:NeedsMore() raised TypeError:"
+         " NeedsMore.__init__() missing 1 required positional argument: 'threshold', give an instance")),
+        ({"plugins": [Recorder]}, "plugins[0]: expected a Plugin instance, got the class Recorder, write Recorder()"),
+        ({"plugins": [recorder, recorder]},
+         "plugins[1]: <midwatch.testing:Recorder> is in the list twice, remove one"),
+        ({"plugins": [5]}, 'plugins[0]: expected a Plugin instance, "module:Class" or "module:instance", got 5'),
+        ({"audit": {"to": "file:"}}, ('audit.to: a file URL has three slashes and the whole path, did you mean'
+         ' "file:///"?')),
+        ({7: 1}, ("[7]: unknown setting; known: audit, errors, forwarded_header, health, log, metrics, plugins,"
+         " service, trace, trusted_proxies")),
+    ],
+)  # fmt: skip
+def test_refused(settings: Any, message: str) -> None:
+    """Wrong settings are told by path, reason and remedy."""
+    assert problem(settings) == message

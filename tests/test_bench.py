@@ -1,0 +1,62 @@
+"""The benchmark runs; what it measures is no matter here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BENCH = Path(__file__).parent / "bench"
+QUICK = ("--quick", "--no-load")
+ALONE = ("Tracing", "RequestLog", "ErrorReport", "LatencyMetrics", "AuditTrail", "HealthCheck")
+
+
+@pytest.fixture(scope="module")
+def run() -> Callable[..., str]:
+    def run(*options: str) -> str:
+        done = subprocess.run([sys.executable, str(BENCH), *options], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_tables(run: Callable[..., str]) -> None:
+    """One run prints a table for each protocol, memory and the targets; an answer unlike the bare one's fails it."""
+    printed = run(*QUICK)
+
+    assert "ASGI (Starlette), microseconds per request" in printed
+    assert "WSGI (Flask), microseconds per request" in printed
+    assert "Memory with all six, 10000 requests" in printed
+    assert "Targets" in printed
+    for variant in ("bare", "floor", *ALONE, "midwatch", "midwatch+spans"):
+        assert printed.count(f"\n{variant} ") == 2, variant
+
+
+def test_json(run: Callable[..., str]) -> None:
+    """The same as JSON: each variant's overhead with its ratio to the floor, and whether each target is met."""
+    report: dict[str, Any] = msgspec.json.decode(run("--json", "--no-memory", *QUICK))
+
+    for rows in report["overhead"].values():
+        assert [row["variant"] for row in rows][:10] == ["bare", "floor", *ALONE, "midwatch", "midwatch+spans"]
+        assert all(row["time"] > 0 for row in rows)
+    assert report["skipped"].keys() <= {"assembled"}
+    assert {target["met"] for target in report["targets"]} <= {True, False, None}
+    assert report["load"] is None
+    assert report["memory"] is None
+
+
+def test_usage() -> None:
+    """An option that does not exist is a usage error, before anything is measured."""
+    done = subprocess.run([sys.executable, str(BENCH), "--fast"], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: bench")
+    assert done.stdout == ""
