@@ -77,7 +77,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _run(options: argparse.Namespace) -> Report:
-    rounds, requests = (3, 100) if options.quick else (20, 400)
+    rounds, requests = (3, 100) if options.quick else (16, 300)
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     child.pin(cores[-1] if cores else None)
     measured = measure(rounds, requests, _tell)

@@ -118,8 +118,14 @@ def _span(name: str, rows: dict[str, Row]) -> Target:
 def _load(load: Load | None) -> Target:
     target = Target("uvicorn with all six, under load", "not measured", f"at least {UNDER_LOAD:.0%} of the bare rate")
     if load is not None and ALL in load.rates:
-        ratio = load.rates[ALL].per_second / load.rates["bare"].per_second
-        target.figure, target.met = f"{ratio:.0%}", ratio >= UNDER_LOAD
+        bare, ours = load.rates["bare"], load.rates[ALL]
+        ratio = ours.per_second / bare.per_second
+        target.figure = f"{ratio:.0%} by rate"
+        if bare.cpu and ours.cpu:
+            # A server that waits for its client hides what it works.
+            target.figure += f", {bare.cpu / ours.cpu:.0%} by server CPU"
+            ratio = min(ratio, bare.cpu / ours.cpu)
+        target.met = ratio >= UNDER_LOAD
     return target
 
 

@@ -84,7 +84,7 @@ def test_the_applications_own_is_not_doubled(door: Any, name: str) -> None:
     """An application that answers with one knows better."""
     if door.name == "asgi":
         name = name.lower()  # The specification has header names in lower case.
-    app = door.watch(ScriptedApp(headers=((name, "its-own"),)), Tracing())
+    app = door.watch(ScriptedApp(headers=(("content-type", "text/plain"), (name, "its-own"))), Tracing())
     answer = door.call(app, headers=[("host", "x"), ("x-request-id", "the-callers")])
     assert [value for key, value in answer.headers if key == "x-request-id"] == ["its-own"]
 
