@@ -5,16 +5,18 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import midwatch
 from midwatch.logs.handler import DeliveryHandler
 from midwatch.testing import Answer, call_asgi, call_wsgi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SESAME = [("host", "testserver"), ("authorization", "Bearer sesame")]

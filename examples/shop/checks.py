@@ -31,6 +31,7 @@ def problems(found: Evidence, *, stopped: bool) -> list[str]:
     What is missing, a sentence each; empty when all is well.
 
     Args:
+        found: What they left behind.
         stopped: The services have stopped, so that their audit chains have to be closed.
     """
     return [

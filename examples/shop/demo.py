@@ -85,7 +85,9 @@ async def _run(options: argparse.Namespace, files: Path) -> int:
         for service in services.both:
             say(f"{service.name:5}  {service.url}  pid {service.pid}  {service.server.split()[0]}")
         say("waiting until both are ready")
-        async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+        # Each visitor comes on a connection of their own: uvicorn closes the one on which an application raised.
+        alone = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(timeout=10, trust_env=False, limits=alone) as client:
             await services.ready(client)
             surprises = await send(services.shop.url, client, _progress)
             scrapes = {service.name: await _settled(client, service) for service in services.both}
@@ -93,8 +95,8 @@ async def _run(options: argparse.Namespace, files: Path) -> int:
             services.stop()
             say("both stopped")
         found = await _complete(files, scrapes, running=serving)
-        print(tour(found, Paint(sys.stdout)), flush=True)
         wrong = [*surprises, *problems(found, stopped=not serving)]
+        print(tour(found, Paint(sys.stdout), sound=not wrong), flush=True)
         for problem in wrong:
             say(f"demo: {problem}")
         if serving and not wrong:
@@ -142,11 +144,12 @@ async def _serve(services: Services, files: Path) -> None:
     print(f"""Both services keep running; Ctrl-C stops them.
 
   shop     {shop}/items   {shop}/metrics   {shop}/health
-  stock    {stock}/shelves/7   {stock}/metrics   {stock}/health
+  stock    {stock}/metrics   {stock}/health
   files    {files}
 
-  curl -i {shop}/orders -H 'authorization: Bearer ada' --json '{{"item": 7}}'
-  tail -f {files}/*.jsonl
+  curl -i {shop}/items/7
+  curl -i '{shop}/items/7/price?currency=CHF'
+  tail -f {files}/shop.log.jsonl
 """, flush=True)  # fmt: skip
     try:
         await asyncio.Event().wait()

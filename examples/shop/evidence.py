@@ -93,7 +93,8 @@ async def scrape(client: httpx.AsyncClient, url: str) -> Scrape:
         for sample in family.samples:
             if sample.name == "http_server_request_duration_seconds_count" and not _own(sample.labels["http_route"]):
                 counts[sample.labels["http_request_method"], sample.labels["http_route"]] += int(sample.value)
-    return Scrape(counts, health.json() if "json" in health.headers.get("content-type", "") else {})
+    told = health.headers.get("content-type", "").startswith("application/health+json")
+    return Scrape(counts, health.json() if told else {})
 
 
 def read(files: Path) -> Evidence:

@@ -7,8 +7,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 import httpx
 
@@ -124,7 +123,7 @@ class Services:
         """In the order in which they stop: who asks, then who is asked."""
         return self.shop, self.stock
 
-    def __enter__(self) -> "Services":
+    def __enter__(self) -> Self:
         try:
             for service in self.both:
                 service.start(self._environment)
@@ -142,8 +141,7 @@ class Services:
         """
         try:
             async with asyncio.timeout(READY):
-                for service in self.both:
-                    await service.ready(client)
+                await asyncio.gather(*(service.ready(client) for service in self.both))
         except TimeoutError:
             raise BrokenError(f"the services were not ready after {READY:g} s") from None
 
@@ -154,5 +152,5 @@ class Services:
         for service in self.both:
             service.wait()
 
-    def __exit__(self, *_: TracebackType | type[BaseException] | BaseException | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()

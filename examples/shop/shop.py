@@ -62,6 +62,8 @@ midwatch.install(app, SETTINGS)
 
 
 class User(NamedTuple):
+    """Who a token belongs to."""
+
     id: str
     role: str
 
@@ -132,6 +134,8 @@ async def price(item: int, currency: str = "EUR") -> dict[str, int]:
 
 
 class Wanted(BaseModel):
+    """An order, as a customer sends it."""
+
     item: int
     count: int = 1
 

@@ -15,21 +15,21 @@ __all__ = ["tour"]
 NOTHING: Final = "  nothing was found"
 
 
-def tour(found: Evidence, paint: Paint) -> str:
-    """All six sections and the sum."""
+def tour(found: Evidence, paint: Paint, *, sound: bool) -> str:
+    """All six sections and the sum, which adds up if *sound*."""
     order = _an_order(found)
     sections = (
         ("One trace through both services", f"trace_id {order[0].trace}" if order else "", _trace(order, paint)),
         ("Its log lines, from both services", "the same trace_id in each of them", _lines(found, order, paint)),
         ("Errors, grouped by fingerprint", "whatever their messages said", _errors(found, paint)),
-        ("Latency by route", "count from /metrics, p50 █ and p99 ░ from the log lines", _latency(found, paint)),
+        ("Latency by route", "count from /metrics, p50 █ and p99 ░ in ms from the log lines", _latency(found, paint)),
         ("Audit trail", "who did what, and that nobody touched it since", _audit(found, order, paint)),
         ("Health", "what the load balancer is told", _health(found, paint)),
     )
     text = []
     for number, (title, note, lines) in enumerate(sections, 1):
         text += ["", f"{paint.bold(f'{number}  {title}')}  {paint.dim(note)}", "", *(list(lines) or [NOTHING])]
-    return "\n".join([*text, "", _sum(found), ""])
+    return "\n".join([*text, "", _sum(found), *(["Everything adds up."] if sound else []), ""])
 
 
 def _an_order(found: Evidence) -> list[Span]:
@@ -69,7 +69,7 @@ def _lines(found: Evidence, order: list[Span], paint: Paint) -> Iterator[str]:
             seconds = line.get("http.server.request.duration")
             took = f"{'':10}" if seconds is None else milliseconds(1000 * seconds)
             level = paint.outcome(line["level"], f"{line['level']:7}")
-            head = f"  {paint.dim(line['timestamp'][11:23])}  {level} {paint.service(line['service.name'])}"
+            head = f"  {paint.service(line['service.name'])} {paint.dim(line['timestamp'][11:23])}  {level}"
             yield f"{head} {fit(line['message'], 38)} {took}  {paint.dim(line['logger'])}"
 
 
@@ -82,18 +82,18 @@ def _errors(found: Evidence, paint: Paint) -> Iterator[str]:
         own = [frame for frame in lines[-1]["exception.frames"] if frame["in_app"]]
         others = f", and {len(messages) - 1} other messages" if len(messages) > 1 else ""
         kind = paint.outcome("error", fit(lines[-1]["exception.type"], 36))
-        yield f"  {len(lines):3} × {kind} {paint.service(service)} {paint.dim(fingerprint)}"
-        yield f"        {messages.most_common(1)[0][0]!r}{others}"
+        yield f"  {paint.service(service)} {len(lines):3} × {kind} {paint.dim(fingerprint)}"
+        yield f"               {messages.most_common(1)[0][0]!r}{others}"
         if own:
             path = " › ".join(frame["function"] for frame in own)
-            yield paint.dim(f"        {path}  {own[-1]['file']}:{own[-1]['line']}")
+            yield paint.dim(f"               {path}  {own[-1]['file']}:{own[-1]['line']}")
 
 
 def _latency(found: Evidence, paint: Paint) -> Iterator[str]:
-    rows = [(name, *row) for name in NAMES if name in found.scrapes for row in found.scrapes[name].counts.items()]
+    rows = [(name, *row) for name in NAMES if name in found.scrapes for row in found.scrapes[name].counts.most_common()]
     if not rows:
         return
-    yield paint.dim(f"  {'':44} count        p50        p99  {'0.1':7}{'1':7}{'10':7}{'100 ms':7}1 s")
+    yield paint.dim(f"  {'':44} count      p50      p99  {'0.1':7}{'1':7}{'10':7}{'100':4}1 s")
     for name, (method, route), count in rows:
         took = sorted(
             1000 * line["http.server.request.duration"]
@@ -103,8 +103,7 @@ def _latency(found: Evidence, paint: Paint) -> Iterator[str]:
         p50, p99 = _quantile(took, 0.5), _quantile(took, 0.99)
         solid, light = log_bar(p50, p99)
         bar = paint.service(name, solid) + paint.dim(light)
-        figures = f"{count:5} {milliseconds(p50)} {milliseconds(p99)}"
-        yield f"  {paint.service(name)} {fit(f'{method} {route}', 37)} {figures}  {bar}"
+        yield f"  {paint.service(name)} {fit(f'{method} {route}', 37)} {count:5} {p50:8.1f} {p99:8.1f}  {bar}"
 
 
 def _quantile(values: list[float], share: float) -> float:
@@ -124,15 +123,15 @@ def _audit(found: Evidence, order: list[Span], paint: Paint) -> Iterator[str]:
             yield f"  {paint.dim('the order above:')} {told}, {event['outcome']}, {event['time'][11:23]}"
             yield ""
     for (service, who, action, outcome), count in sorted(groups.items()):
-        head = f"  {count:3} × {fit(who, 14)} {fit(action, 38)}"
-        yield f"{head} {paint.outcome(outcome, fit(outcome, 8))} {paint.service(service)}"
+        what = f"{count:3} × {fit(who, 14)} {fit(action, 38)}"
+        yield f"  {paint.service(service)} {what} {paint.outcome(outcome, outcome)}"
     if found.chains:
         yield ""
     for service, chain in found.chains.items():
-        state = "closed" if not chain.open else "open, the service runs"
-        verdict = f"sound, {state}" if chain.sound else paint.outcome("broken", f"BROKEN: {chain.problem}")
-        stream = ", ".join(stream.id[:8] for stream in chain.streams)
-        yield f"  chain of {paint.service(service)} {verdict}; {chain.events} events {paint.dim(f'stream {stream}')}"
+        end = "now, the service runs" if chain.open else "its close"
+        sound = f"sound from its opening to {end}, {chain.events} events"
+        verdict = sound if chain.sound else paint.outcome("broken", f"BROKEN: {chain.problem}")
+        yield f"  {paint.service(service)} chain {verdict}  {paint.dim(', '.join(s.id[:8] for s in chain.streams))}"
 
 
 def _health(found: Evidence, paint: Paint) -> Iterator[str]:
@@ -148,8 +147,6 @@ def _health(found: Evidence, paint: Paint) -> Iterator[str]:
 
 
 def _sum(found: Evidence) -> str:
-    shop, stock = (len(found.requests(name)) for name in NAMES)
-    spans, errors = len(found.spans), sum(len(found.errors(name)) for name in NAMES)
-    calls = EXPECTED["stock"]["requests"]
-    left = f"{shop} + {stock} lines, {spans} spans, {errors} errors, {len(found.events)} audit events"
-    return f"{len(PLAN)} requests and {calls} calls between the services left {left}."
+    lines, errors = (sum(len(of(name)) for name in NAMES) for of in (found.requests, found.errors))
+    left = f"{lines} request lines, {len(found.spans)} spans, {errors} errors, {len(found.events)} audit events."
+    return f"{len(PLAN)} requests, {EXPECTED['stock']['requests']} calls to the stock: {left}"

@@ -9,6 +9,8 @@ child starts with empty queues and a worker of its own, since the parent still h
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import logging
 import os
 import random
@@ -19,7 +21,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Channel", "channels", "flush"]
 
@@ -36,6 +38,9 @@ IDLE_ROUNDS: Final = 5
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 TELL_EVERY: Final = 60.0
+
+LAST_WORDS: Final = 2.0
+"""Seconds that the end of the process waits for what nobody has flushed."""
 
 
 class Channel(Generic[T]):
@@ -98,9 +103,10 @@ class Channel(Generic[T]):
         """Send one batch, if there is one and its pause is over; for the worker. False when there was nothing to do."""
         if not self._flight:
             items = self._items
-            self._flight = [items.popleft() for _ in range(min(len(items), self._batch))]
-            if not items:
-                self._bytes = 0
+            queued = len(items)
+            self._flight = [items.popleft() for _ in range(min(queued, self._batch))]
+            # Sizes are not kept: what leaves is taken to be of average size.
+            self._bytes = self._bytes * (queued - len(self._flight)) // queued if queued else 0
         if not self._flight or monotonic() < self._not_before:
             return False
         try:
@@ -129,7 +135,9 @@ class Channel(Generic[T]):
         if monotonic() - self._told_at >= TELL_EVERY:
             self._told_at = monotonic()
             lost, self._told = self.dropped - self._told, self.dropped
-            logger.warning("%s: %d pending, %d dropped since last told, %s", self.name, self.pending, lost, why)
+            # A broken log handler must not end the worker.
+            with contextlib.suppress(Exception):
+                logger.warning("%s: %d pending, %d dropped since last told, %s", self.name, self.pending, lost, why)
 
     def report_drops(self) -> None:
         """Say that items were dropped, at most once a minute; for the worker."""
@@ -144,9 +152,20 @@ class Channel(Generic[T]):
         """Start empty, in a forked child."""
         self._items, self._flight, self._bytes = deque(), [], 0
         self._failing_since, self._pause, self._not_before = None, 0.0, 0.0
+        self.sent = self.dropped = self._told = 0
 
 
-channels: weakref.WeakSet[Channel[Any]] = weakref.WeakSet()
+@final
+class _Channels(weakref.WeakSet[Channel[Any]]):
+    """May grow in one thread while another one goes through it."""
+
+    def __iter__(self) -> Iterator[Channel[Any]]:
+        # In one step, unlike iteration.
+        references = self.data.copy()  # type: ignore[attr-defined]
+        return iter([channel for reference in references if (channel := reference()) is not None])
+
+
+channels: Final = _Channels()
 """Every channel of this process."""
 
 
@@ -179,7 +198,7 @@ class _Worker:
         while True:
             if idle > IDLE_ROUNDS:
                 self.awake = False
-                if not any(channel.pending for channel in list(channels)):
+                if not any(channel.pending for channel in channels):
                     self._work.wait()
                 self._work.clear()
             self.awake = True
@@ -190,7 +209,7 @@ class _Worker:
     def round(self) -> bool:
         """Step every channel until none has more to do for now."""
         worked = False
-        for channel in list(channels):
+        for channel in channels:
             while channel.step():
                 worked = True
             channel.report_drops()
@@ -200,15 +219,16 @@ class _Worker:
 
     def flush(self, timeout: float) -> bool:
         end = monotonic() + timeout
-        while any(channel.pending for channel in list(channels)):
+        while any(channel.pending for channel in channels):
             left = end - monotonic()
             if left <= 0:
                 return False
-            if self._thread is None:
-                self.round()
-                continue
-            for channel in list(channels):
+            for channel in channels:
                 channel.hurry()
+            if self._thread is None:
+                if not self.round() or any(channel.pending for channel in channels):
+                    self._hurry.wait(min(left, FIRST_PAUSE))
+                continue
             with self._round:
                 self._hurry.set()
                 self.wake()
@@ -232,8 +252,9 @@ def flush(timeout: float = 5.0) -> bool:
 def _after_fork() -> None:
     global _worker  # noqa: PLW0603 - the parent's worker does not exist here
     _worker = _Worker()
-    for channel in list(channels):
+    for channel in channels:
         channel.forget()
 
 
 os.register_at_fork(after_in_child=_after_fork)
+atexit.register(flush, LAST_WORDS)

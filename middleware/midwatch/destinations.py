@@ -60,7 +60,7 @@ def _deliver(url: str) -> Callable[[list[str | Line]], None]:
     if url in {"stdout", "stderr"}:
         return _Stream(url).deliver
     parts = urlsplit(url)
-    if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path:
+    if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
         raise ValueError(f"{url}: not a destination for lines; known are stdout, stderr and file:///path")
     return _File(Path(unquote(parts.path))).deliver
 
@@ -86,11 +86,11 @@ class _Lines:
             TimeoutError: nobody reads; call again with the same list.
         """
         if lines is not self._batch:
-            self._batch = lines
             encoded = [(_text(line) + "\n").encode("utf-8", "backslashreplace") for line in lines]
             self._pieces = [b"".join(encoded)] if stat.S_ISREG(os.fstat(fd).st_mode) else _pieces(encoded)
             if self._torn:
                 self._pieces.insert(0, b"\n")
+            self._batch = lines
         poll = select.poll()
         poll.register(fd, select.POLLOUT)
         while self._pieces:
@@ -148,7 +148,8 @@ class _File(_Lines):
         self._fd = self._opened()
 
     def _opened(self) -> int:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        # O_NONBLOCK: a named pipe that nobody reads is an error at the start, not the end of it.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
             return os.open(self._path, flags, 0o600)
         except OSError as error:

@@ -83,7 +83,7 @@ class Proxies:
 
     def __init__(self, trusted: Iterable[str], header: str = "x-forwarded-for") -> None:
         self._trusted = Networks(trusted)
-        self._header = header
+        self._header = header.lower()
 
     def client(self, exchange: Exchange) -> str | None:
         """The client's address as text; the peer's where no trusted proxy says otherwise."""
@@ -105,7 +105,10 @@ class Proxies:
         peer = None if exchange.peer is None else exchange.peer[0]
         if peer not in self._trusted:
             return received
-        told = (exchange.header("x-forwarded-proto") or "").rpartition(",")[2].strip().lower()
+        if self._header == "forwarded":
+            told = _parameter((exchange.header("forwarded") or "").rpartition(",")[2], "proto").strip(' \t"').lower()
+        else:
+            told = (exchange.header("x-forwarded-proto") or "").rpartition(",")[2].strip().lower()
         secure = {"http": False, "https": True, "ws": False, "wss": True}.get(told)
         if secure is None:
             return received
@@ -116,13 +119,13 @@ class Proxies:
         if not value:
             return []
         hops = value.rsplit(",", MAX_HOPS)[-MAX_HOPS:]
-        return [_for(hop) for hop in hops] if self._header == "forwarded" else hops
+        return [_parameter(hop, "for") for hop in hops] if self._header == "forwarded" else hops
 
 
-def _for(element: str) -> str:
-    """The `for` parameter of one RFC 7239 element."""
+def _parameter(element: str, wanted: str) -> str:
+    """The parameter *wanted* of one RFC 7239 element, as it is written."""
     for pair in element.split(";"):
         name, _, value = pair.partition("=")
-        if name.strip().lower() == "for":
+        if name.strip().lower() == wanted:
             return value
     return ""

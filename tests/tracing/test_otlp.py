@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.trace import SpanKind, StatusCode
 
@@ -363,7 +363,8 @@ def test_any_name(name: Any) -> None:
     encoded(span)
 
 
-@given(st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)), max_size=10), st.text())
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(), lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=5), max_leaves=8), max_size=5), st.text())
 def test_any_attributes_are_one_valid_line(attributes: dict[str, Any], name: str) -> None:
     span = made(name)
     span.set_attributes(attributes)

@@ -9,7 +9,6 @@ carries. Whatever a record holds, the result is one valid line (see `midwatch.lo
 from __future__ import annotations
 
 import logging
-from time import gmtime, strftime
 from typing import Any, Final, final
 
 from opentelemetry.trace import get_current_span
@@ -20,28 +19,15 @@ from ..tracing.span import Span
 from .line import RequestLine
 from .record import ReadyRecord
 from .safe import encode_line, safe_text
+from .timestamp import rfc3339
 
 __all__ = ["JsonFormatter", "rfc3339"]
 
-STACK: Final = 16_384
+STACK: Final = 16_000
 """Characters of a traceback that one line carries; the end is the part that says what happened."""
 
 RESERVED: Final = frozenset(RESERVED_ATTRS) | {"message", "asctime", "taskName", "color_message"}
 """What is no field of the application: attributes of every record, and uvicorn's copy of its message."""
-
-_latest: tuple[int, str] = (0, "")
-
-
-def rfc3339(seconds: float) -> str:
-    """*seconds* since the epoch as RFC 3339, UTC, microseconds."""
-    global _latest  # noqa: PLW0603 - the text of a second serves every line of it
-    second = int(seconds)
-    known, text = _latest
-    if second != known:
-        text = strftime("%Y-%m-%dT%H:%M:%S.", gmtime(second))
-        _latest = (second, text)
-    return f"{text}{int((seconds - second) * 1e6):06d}Z"
-
 
 @final
 class JsonFormatter(BaseJsonFormatter):
@@ -69,25 +55,29 @@ class JsonFormatter(BaseJsonFormatter):
             **self._service,
             **_trace(),
         }
+        if record.exc_info or record.exc_text:
+            self._add_exception(fields, record)
+        if record.stack_info:
+            fields["stack"] = safe_text(record.stack_info)
         for key, value in record.__dict__.items():
             if key not in RESERVED and key not in fields:
                 fields[key] = value
-        if record.exc_info and record.exc_info[1] is not None:
-            error = record.exc_info[1]
-            fields["exception.type"] = type(error).__qualname__
-            fields["exception.message"] = safe_text(error)
-            fields["exception.stacktrace"] = self._stack(record)
-        if record.stack_info:
-            fields["stack"] = safe_text(record.stack_info)
         return encode_line(fields)
 
-    def _stack(self, record: logging.LogRecord) -> str:
+    def _add_exception(self, fields: dict[str, Any], record: logging.LogRecord) -> None:
+        info = record.exc_info
+        error = info[1] if isinstance(info, tuple) else None
+        if error is not None:
+            fields["exception.type"] = type(error).__qualname__
+            fields["exception.message"] = safe_text(error)
+        elif not record.exc_text:
+            return
+        # A record from another process has the text alone.
         try:
-            text = record.exc_text or self.formatException(record.exc_info)  # type: ignore[arg-type]
-        except Exception as error:
-            return f"<traceback that raises {type(error).__name__}>"
-        text = str(text)
-        return text if len(text) <= STACK else "…" + text[-STACK:]
+            text = str(record.exc_text or self.formatException(info))
+        except Exception as problem:
+            text = f"<traceback that raises {type(problem).__name__}>"
+        fields["exception.stacktrace"] = text if len(text) <= STACK else "…" + text[-STACK:]
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -38,8 +38,12 @@ class DeliveryHandler(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Queue *record* unless a filter is against it."""
-        if self.filters and not self.filter(record):
-            return False
+        if self.filters:
+            # From Python 3.12 on, a filter may put another record in its place.
+            kept: bool | logging.LogRecord = self.filter(record)
+            if not kept:
+                return False
+            record = record if kept is True else kept
         self.emit(record)
         return True
 
@@ -47,5 +51,10 @@ class DeliveryHandler(logging.Handler):
         """Queue the line of *record*."""
         if type(record) is ReadyRecord and type(record.line) is RequestLine:
             self._put(record.line)
+            return
+        try:
+            line = self.format(record)
+        except Exception:
+            self.handleError(record)  # A formatter that the application put in place of ours.
         else:
-            self._put(self.format(record))
+            self._put(line)

@@ -7,14 +7,14 @@ fields (`timestamp`, `message`, the host without its port) is made then.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
 from ..exchange import without_port
-from .safe import encode_line
+from .safe import encode_line, plain_fields
+from .timestamp import rfc3339
 
 __all__ = ["RequestLine"]
 
@@ -25,7 +25,7 @@ MAX_TEXT: Final = 1024
 class RequestLine(msgspec.Struct, omit_defaults=True, gc=False):
     """One exchange. What is unknown is None, and left out of the line."""
 
-    timestamp: float | datetime
+    timestamp: float | str
     level: str
     logger: str
     message: str | UnsetType
@@ -52,16 +52,26 @@ class RequestLine(msgspec.Struct, omit_defaults=True, gc=False):
     error_type: str | None = field(name="error.type", default=None)
 
     def finish(self) -> RequestLine:
-        """Make what is made of other fields, once; the line itself."""
+        """
+        Make what is made of other fields; the line itself.
+
+        The worker and a handler of the application may do so at the same time: each step changes nothing when it is
+        taken twice, and the message, which says that all is done, comes last.
+        """
         if self.message is UNSET:
             self.path, self.method = self.path[:MAX_TEXT], self.method[:MAX_TEXT]
-            self.message = f"{self.method} {self.path} {self.status or '-'}"
             self.duration = round(self.duration, 6) if self.duration is not None else None
             self.time_to_first_byte = None if self.time_to_first_byte is None else round(self.time_to_first_byte, 6)
-            self.timestamp = datetime.fromtimestamp(self.timestamp, UTC)  # type: ignore[arg-type]
-            self.server = without_port(self.server) if self.server else None
+            ended = self.timestamp
+            self.timestamp = ended if isinstance(ended, str) else rfc3339(ended)
+            self.server = without_port(self.server[:MAX_TEXT]) if self.server else None
             self.user_agent = self.user_agent[:MAX_TEXT] if self.user_agent else None
+            self.message = f"{self.method} {self.path} {self.status or '-'}"
         return self
+
+    def fields(self) -> dict[str, Any]:
+        """The line as a mapping."""
+        return plain_fields(self.finish())
 
     def text(self) -> str:
         """The line as JSON."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, final
 
-import msgspec
-
 from .line import RequestLine
 
 if TYPE_CHECKING:
@@ -29,6 +27,9 @@ class ReadyRecord(logging.LogRecord):
         line: What will be written: a `RequestLine`, or fields in their order.
     """
 
+    __slots__ = ("line",)
+    line: RequestLine | Mapping[str, Any]
+
     def __init__(self, logger: str, level: int, level_name: str, created: float, line: RequestLine | Mapping[str, Any]):
         self.name = logger
         self.levelno = level
@@ -40,14 +41,14 @@ class ReadyRecord(logging.LogRecord):
     def fields(self) -> Mapping[str, Any]:
         """The line as a mapping."""
         if isinstance(self.line, RequestLine):
-            self.line = msgspec.to_builtins(self.line.finish())
+            self.line = self.line.fields()
         return self.line
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
         """Every attribute of a record: `Formatter` goes by this, and whoever looks makes it complete."""
         attributes: dict[str, Any] = _attributes(self)
-        if "process" not in attributes and "line" in attributes:
+        if "process" not in attributes:
             fields = self.fields
             plain = logging.LogRecord(self.name, self.levelno, "", 0, fields["message"], None, None)
             attributes.update({**fields, **vars(plain), **attributes})
@@ -62,7 +63,7 @@ class ReadyRecord(logging.LogRecord):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copies, in queues and other processes, are records like any other."""
-        return logging.makeLogRecord, ({key: value for key, value in self.__dict__.items() if key != "line"},)
+        return logging.makeLogRecord, (dict(self.__dict__),)
 
     def getMessage(self) -> str:  # noqa: N802 - named by logging
         """The message; it takes no arguments."""

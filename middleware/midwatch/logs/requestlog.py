@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from msgspec import UNSET
 
+from ..delivery import flush
 from ..exchange import Outcome
 from ..plugin import Plugin
 from ..service import Service
@@ -51,14 +52,14 @@ class RequestLog(Plugin):
 
     def on_finish(self, exchange: Exchange) -> None:
         """Log the exchange."""
-        level, level_name, outcome = LEVELS[exchange.outcome]
+        level, level_name, outcome = LEVELS[exchange.outcome]  # type: ignore[index]  # decided by now
         logger = self._logger
         if not logger.isEnabledFor(level):
             return
         first_byte = exchange.first_byte
-        started = exchange.started_at * 1e-9
+        ended = exchange.started_at * 1e-9 + exchange.duration
         line = RequestLine(
-            started + exchange.duration,
+            ended,
             level_name,
             LOGGER,
             UNSET,
@@ -84,4 +85,8 @@ class RequestLog(Plugin):
             outcome,
             None if outcome == "ok" else exchange.error_type,
         )
-        logger.handle(ReadyRecord(LOGGER, level, level_name, started, line))
+        logger.handle(ReadyRecord(LOGGER, level, level_name, ended, line))
+
+    def on_shutdown(self, deadline: float) -> None:
+        """Have the last lines written."""
+        flush(deadline)

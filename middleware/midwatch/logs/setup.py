@@ -44,7 +44,7 @@ def configure_logging(
         ValueError: a destination that is not known or cannot be opened.
     """
     formatter = JsonFormatter(service or Service.known())
-    handlers = [DeliveryHandler(lines_to(url), formatter) for url in to]
+    handlers = [DeliveryHandler(lines_to(url), formatter) for url in dict.fromkeys(to)]
     ours, everything = logging.getLogger("midwatch"), logging.getLogger()
     for logger in (ours, everything):
         for handler in [handler for handler in logger.handlers if isinstance(handler, DeliveryHandler)]:

@@ -33,7 +33,7 @@ def redact_query(query: str) -> str:
 
 def server_attributes(exchange: Exchange) -> dict[str, AttributeValue]:
     """What a finished exchange says about its server span; what is unknown is left out."""
-    method = known_method(exchange.method)
+    method, host = known_method(exchange.method), exchange.host
     attributes: dict[str, AttributeValue | None] = {
         "http.request.method": method,
         "http.request.method_original": exchange.method[:MAX_TEXT] if method != exchange.method else None,
@@ -46,7 +46,7 @@ def server_attributes(exchange: Exchange) -> dict[str, AttributeValue]:
         "network.protocol.version": exchange.http_version or None,
         "client.address": exchange.client,
         "network.peer.address": None if exchange.peer is None else exchange.peer[0],
-        "server.address": exchange.host,
+        "server.address": None if host is None else host[:MAX_TEXT],
         "user_agent.original": (exchange.header("user-agent") or "")[:MAX_TEXT] or None,
         "error.type": exchange.error_type,
         "midwatch.outcome": str(exchange.outcome),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..delivery import Channel
 from ..destinations import lines_to
+from ..plugin import hook_failed
 from ..service import Service
 from .otlp import encode_spans
 
@@ -28,7 +29,7 @@ def exporter(to: Sequence[str | Callable[[Span], None]], service: Service | None
     Raises:
         ValueError: a destination that is not known.
     """
-    takers = [taker if callable(taker) else _taker(taker, service or Service.known()) for taker in to]
+    takers = [_guarded(taker) if callable(taker) else _taker(taker, service or Service.known()) for taker in to]
     if not takers:
         return None
     if len(takers) == 1:
@@ -38,6 +39,19 @@ def exporter(to: Sequence[str | Callable[[Span], None]], service: Service | None
         for take in takers:
             take(span)
 
+    return export
+
+
+def _guarded(take: Callable[[Span], None]) -> Callable[[Span], None]:
+    """A callable of the user may fail; what ends the span, such as an outgoing call, may not."""
+
+    def export(span: Span) -> None:
+        try:
+            take(span)
+        except Exception:
+            hook_failed(export)
+
+    export.__qualname__ = getattr(take, "__qualname__", type(take).__qualname__)
     return export
 
 

@@ -95,6 +95,8 @@ def _url(url: str) -> dict[str, str | int]:
         port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
     except ValueError:
         return {}
+    if not parts.netloc:
+        return {}
     host = parts.hostname or ""
     query = f"?{redact_query(parts.query)}" if parts.query else ""
     authority = parts.netloc.rpartition("@")[2]

@@ -92,13 +92,14 @@ class Tracing(Plugin):
 
     def on_response(self, exchange: Exchange) -> None:
         """Send the request id back, unless the application did."""
-        if exchange.request_id is not None and exchange.response_header(self._request_id) is None:
-            exchange.add_header(self._request_id, exchange.request_id)
+        name, request_id = self._request_id, exchange.request_id
+        if name is not None and request_id is not None and exchange.response_header(name) is None:
+            exchange.add_header(name, request_id)
 
     def on_finish(self, exchange: Exchange) -> None:
         """End the server span at the last body byte."""
-        span = exchange.span
-        if not isinstance(span, Span) or not span.is_recording():
+        span: Span | None = exchange.span  # type: ignore[assignment]  # made above
+        if span is None or not span.is_recording():
             return
         if span.name is exchange.method:
             # The application has given it no name of its own.

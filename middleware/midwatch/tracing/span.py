@@ -16,17 +16,24 @@ from opentelemetry.trace import Span as SpanAPI
 from opentelemetry.trace.propagation import set_span_in_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.util.types import Attributes, AttributeValue
 
-__all__ = ["SPAN", "Event", "Span"]
+__all__ = ["SPAN", "Event", "Link", "Span"]
 
 SPAN: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
 """Where OpenTelemetry keeps the current span in a context; it tells only by showing."""
 
 LIMIT: Final = 128
-"""Attributes and events of one span, by default of the specification; more are dropped and counted."""
+"""Attributes, events and links of one span, by default of the specification; more are dropped and counted."""
+
+
+class Link(NamedTuple):
+    """Another trace that a span belongs to."""
+
+    context: SpanContext
+    attributes: Mapping[str, Any]
 
 
 class Event(NamedTuple):
@@ -47,8 +54,10 @@ class Span(SpanAPI):
     """
 
     end_time = 0
-    dropped = 0
+    dropped = dropped_events = 0
     status = StatusCode.UNSET
+    status_description: str | None = None
+    links: Sequence[Link] = ()
     _context: SpanContext | None = None
 
     def __init__(
@@ -92,10 +101,11 @@ class Span(SpanAPI):
     def set_attribute(self, key: str, value: AttributeValue) -> None:
         """Set one attribute."""
         if self._recording:
-            if key not in self.attributes and len(self.attributes) >= LIMIT:
-                self.dropped += 1
-            else:
+            known = isinstance(key, str) and key in self.attributes
+            if known or (isinstance(key, str) and key and len(self.attributes) < LIMIT):
                 self.attributes[key] = value
+            else:
+                self.dropped += 1
 
     def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
         """Set several attributes."""
@@ -106,19 +116,28 @@ class Span(SpanAPI):
         """Note that something happened; *timestamp* in nanoseconds since the epoch, by default now."""
         if self._recording:
             if len(self.events) >= LIMIT:
-                self.dropped += 1
+                self.dropped_events += 1
             else:
                 self.events.append(Event(name, timestamp or time_ns(), dict(attributes or {})))
 
+    def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
+        """Say that the span also belongs to the trace of *context*."""
+        if self._recording and context.is_valid and len(self.links) < LIMIT:
+            self.links = (*self.links, Link(context, dict(attributes or {})))
+
     def update_name(self, name: str) -> None:
         """Rename the span."""
-        self.name = name
+        if self._recording:
+            self.name = name
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         """Set the status; once OK, it stays (specification, "Set Status")."""
+        if isinstance(status, Status):
+            description = status.description
         code = status.status_code if isinstance(status, Status) else status
         if self._recording and self.status is not StatusCode.OK and code is not StatusCode.UNSET:
             self.status = code
+            self.status_description = description if code is StatusCode.ERROR else None
 
     def record_exception(
         self,
@@ -129,10 +148,12 @@ class Span(SpanAPI):
     ) -> None:
         """Add an `exception` event."""
         if self._recording:
+            from ..logs.safe import safe_text  # noqa: PLC0415 - logs need this module first
+
             kind = type(exception)
             details = {
                 "exception.type": f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."),
-                "exception.message": str(exception),
+                "exception.message": safe_text(exception),
                 "exception.stacktrace": "".join(traceback.format_exception(exception)),
                 "exception.escaped": str(escaped),
             }
