@@ -304,8 +304,13 @@ class Exchange:
 
     def remember(self) -> None:
         """Ask the framework while it still knows; for doors."""
-        self.actor  # noqa: B018 - asking keeps it
-        self._route = self._route or self._asked_for_route()
+        try:
+            if self._route is None:
+                self._route = self.framework.route(self.native)
+            if self._actor is None:
+                self._actor = self.framework.user(self.native)
+        except Exception:
+            hook_failed(self.framework.route)
 
     def _asked_for_route(self) -> str | None:
         try:
@@ -322,7 +327,10 @@ class Exchange:
             self.ended = perf_counter()
         self.duration = self.ended - self.started
         if self._route is None:
-            self._route = self._asked_for_route()
+            try:
+                self._route = self.framework.route(self.native)
+            except Exception:
+                hook_failed(self.framework.route)
         if self.complete and self.error is None and not self.disconnected:
             self.outcome = _OK if self.status is None or self.status < 500 else _ERROR
         else:
@@ -385,6 +393,8 @@ def field_value(value: str) -> bytes:
     Raises:
         ValueError: it holds a control character, or one outside Latin-1 (RFC 9110 section 5.5).
     """
+    if value.isascii() and value.isprintable():
+        return value.encode()
     if not _is_field_value(value):
         raise ValueError(f"not the value of a header: {value!r}")
     return value.encode("latin-1")

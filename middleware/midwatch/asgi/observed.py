@@ -85,7 +85,7 @@ class Observed(Exchange):
     def header(self, name: str) -> str | None:
         if self._headers is None:
             self._headers = _fold(self.native["headers"])
-        value = self._headers.get(name.encode())
+        value = self._headers.get(_names.get(name) or _named(name))
         return None if value is None else value.decode("latin-1")
 
     def response_header(self, name: str) -> str | None:
@@ -154,7 +154,9 @@ class Observed(Exchange):
 
     def _with_added(self, message: Message) -> Message:
         """A copy of the start message with our headers: the application may send the same object again."""
-        return {**message, "headers": [*message.get("headers", ()), *(self._added or ())]}
+        message = message.copy()
+        message["headers"] = [*message.get("headers", ()), *(self._added or ())]
+        return message
 
     async def _other(self, kind: str, message: Message) -> None:
         """The rarer messages: websockets, and extensions that send a whole file."""
@@ -207,6 +209,15 @@ class Observed(Exchange):
             # Whatever becomes of it, the application's exception is the one that leaves.
             with contextlib.suppress(Exception):
                 await self.answer(reply)
+
+
+_names: dict[str, bytes] = {}
+"""Header names as ASGI has them; filled by the names that code asks for."""
+
+
+def _named(name: str) -> bytes:
+    _names[name] = name.encode()
+    return _names[name]
 
 
 def _fold(lines: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

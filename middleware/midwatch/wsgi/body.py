@@ -61,6 +61,8 @@ class Body:
             chunk = next(self._iterator)
             if exchange.replacement is not None:
                 chunk = self._replaced(exchange.replacement)
+            exchange.bytes_out += len(chunk)
+            return chunk
         except StopIteration:
             if exchange.ended is None:
                 exchange.ended = perf_counter()
@@ -72,8 +74,6 @@ class Body:
         finally:
             self._context = get_current()
             detach(token)
-        exchange.bytes_out += len(chunk)
-        return chunk
 
     def _replaced(self, replacement: list[bytes]) -> bytes:
         """The application's body gives way to the answer that a plugin put in its place."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter, time_ns
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from opentelemetry.context import Context
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Observed"]
 
+_codes: Final = {str(code): code for code in range(100, 600)}
+
 _keys: dict[str, str] = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 """Environ key of a header name; filled by the names that our code asks for."""
 
@@ -35,6 +37,7 @@ class Observed(Exchange):
     replacement: list[bytes] | None = None
     """Body of the answer that a plugin put in place of the application's."""
     _started: list[tuple[str, str]] = []  # noqa: RUF012 - never changed in place
+    _write: Callable[[bytes], object]
 
     def __init__(
         self,
@@ -100,7 +103,8 @@ class Observed(Exchange):
         """What the application calls (PEP 3333): notes the status, adds headers; with *exc_info* once more."""
         if self.replacement is not None:
             return self._discard
-        self.status = int(status[:3]) if status[:3].isdigit() else None
+        code = status[:3]
+        self.status = _codes.get(code) or (int(code) if code.isdecimal() else None)
         self._started = headers
         self._added = None
         if self.framework.forgets:
@@ -114,8 +118,18 @@ class Observed(Exchange):
             # A new list: the application may keep its own.
             headers = [*headers, *self._added]
         self.first_byte = perf_counter()
-        write = self._start(status, headers) if exc_info is None else self._start(status, headers, exc_info)
-        return self._Writer(self, write) if write is not None else write
+        self._write = self._start(status, headers) if exc_info is None else self._start(status, headers, exc_info)
+        return self.write
+
+    def write(self, data: bytes, /) -> object:
+        """The `write()` callable of PEP 3333, counting."""
+        try:
+            answer = self._write(data)
+        except OSError:
+            self.disconnected = True
+            raise
+        self.bytes_out += len(data)
+        return answer
 
     def replace(self, reply: Reply, exc_info: ExcInfo | None = None) -> Callable[[bytes], object]:
         """Answer with *reply* and throw away what the application makes."""
@@ -145,25 +159,6 @@ class Observed(Exchange):
 
     def _discard(self, data: bytes, /) -> None:
         """`write()` of a response that was replaced."""
-
-    @final
-    class _Writer:
-        """The `write()` callable of PEP 3333, counting."""
-
-        __slots__ = ("_exchange", "_write")
-
-        def __init__(self, exchange: Observed, write: Callable[[bytes], object]) -> None:
-            self._exchange = exchange
-            self._write = write
-
-        def __call__(self, data: bytes, /) -> object:
-            try:
-                answer = self._write(data)
-            except OSError:
-                self._exchange.disconnected = True
-                raise
-            self._exchange.bytes_out += len(data)
-            return answer
 
 
 def _decode(text: str) -> str:
