@@ -26,7 +26,7 @@ types: $(VENV)/stamp-test
 	@$(BIN)/mypy
 
 bench: $(VENV)/stamp-bench ## Overhead per request, as ratios within one run
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python tests/bench $(ARGS)
 
 live: $(VENV)/stamp-test ## Against real servers
 	@$(BIN)/python -m pytest -m live tests/live

@@ -231,11 +231,11 @@ def test_hold_under_trio() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    watched = ASGIMiddleware(ScriptedApp().asgi, Answers(on_request=Hold(future, 5)))
+    serving: Any = ASGIMiddleware(ScriptedApp().asgi, Answers(on_request=Hold(future, 5)))
 
     async def serve() -> None:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(watched, {"type": "http", "method": "GET", "path": "/", "headers": []}, None, send)
+            nursery.start_soon(serving, {"type": "http", "method": "GET", "path": "/", "headers": []}, None, send)
             await trio.to_thread.run_sync(lambda: future.set_result(Reply(202)))
 
     trio.run(serve)
@@ -267,7 +267,9 @@ def test_contextvars_through_base_http_middleware_and_tasks() -> None:
 
     recorder = Recorder()
     routes = [Route("/", handler), Route("/sync", sync_handler)]
-    app = ASGIMiddleware(Starlette(routes=routes, middleware=[Middleware(BaseHTTPMiddleware, dispatch=dispatch)]), recorder)
+    app = ASGIMiddleware(
+        Starlette(routes=routes, middleware=[Middleware(BaseHTTPMiddleware, dispatch=dispatch)]), recorder
+    )
 
     call_asgi(app)
     assert seen == [recorder.exchanges[0]] * 4

@@ -34,10 +34,17 @@ def test_what_both_doors_say_of_one_request(door: Any) -> None:
     recorder = Recorder()
     app = door.watch(ScriptedApp(), recorder)
 
-    door.call(app, "GET", "/caf\u00e9", query="q=1", headers=[("Host", "shop.example:8080"), ("X-A", "1"), ("X-A", "2")])
+    door.call(
+        app, "GET", "/caf\u00e9", query="q=1", headers=[("Host", "shop.example:8080"), ("X-A", "1"), ("X-A", "2")]
+    )
 
     exchange = recorder.exchange
-    assert (exchange.kind, exchange.method, exchange.path, exchange.app_path) == ("http", "GET", "/caf\u00e9", "/caf\u00e9")
+    assert (exchange.kind, exchange.method, exchange.path, exchange.app_path) == (
+        "http",
+        "GET",
+        "/caf\u00e9",
+        "/caf\u00e9",
+    )
     assert (exchange.query, exchange.scheme, exchange.http_version) == ("q=1", "http", "1.1")
     assert (exchange.host, exchange.header("x-a"), exchange.header("x-b")) == ("shop.example", "1, 2", None)
     assert (exchange.peer, exchange.client) == (("127.0.0.1", 50000), "127.0.0.1")
@@ -131,7 +138,15 @@ def test_current_is_seen_where_the_context_is(door: Any) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("x\r\ny", "1"), ("x", "1\r\nset-cookie: a"), ("x", "\0"), ("x", "\u2028"), ("", "1"), ("x y", "1"), ("x", "\x7f")],
+    [
+        ("x\r\ny", "1"),
+        ("x", "1\r\nset-cookie: a"),
+        ("x", "\0"),
+        ("x", "\u2028"),
+        ("", "1"),
+        ("x y", "1"),
+        ("x", "\x7f"),
+    ],
 )
 def test_headers_cannot_split_the_response(door: Any, name: str, value: str) -> None:
     """RFC 9110 section 5.5; whoever tries has its name in the log, and the response goes out without."""

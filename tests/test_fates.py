@@ -86,6 +86,7 @@ def test_same_exception_object_one_frame_more(door: Any, signals: Any) -> None:
 
     assert answer.error is app.error
     files = []
+    assert answer.error is not None
     traceback = answer.error.__traceback__
     while traceback is not None:
         files.append(traceback.tb_frame.f_code.co_filename)
@@ -94,7 +95,7 @@ def test_same_exception_object_one_frame_more(door: Any, signals: Any) -> None:
 
 
 def test_bare_app_that_raises_is_answered_for(door: Any, signals: Any) -> None:
-    """Nobody else would say the request id, so the 500 is a problem document; the exception still goes to the server."""
+    """Nobody else would say the request id: the 500 is a problem document, and the exception still goes on."""
     app = ScriptedApp(error=ValueError("secret"))
 
     answer = door.call(door.watch(app, *signals.plugins(), ErrorReport()))

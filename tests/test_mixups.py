@@ -106,7 +106,9 @@ def test_tasks(lines: Any) -> None:
             body.append(message.get("body", b""))
 
         headers = [(b"x-user", user.encode()), (b"x-request-id", request_id.encode())]
-        await watched({"type": "http", "method": "POST", "path": "/work", "query_string": b"", "headers": headers}, receive, send)
+        await watched(
+            {"type": "http", "method": "POST", "path": "/work", "query_string": b"", "headers": headers}, receive, send
+        )
         assert json.loads(b"".join(body)) == user
         answers[request_id] = user
 

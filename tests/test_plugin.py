@@ -155,7 +155,7 @@ def test_only_overridden_moments_are_called() -> None:
 def test_failures_are_counted_and_told_once_a_minute(caplog: pytest.LogCaptureFixture, monkeypatch: Any) -> None:
     """A plugin that fails on every request does not flood the log."""
     now = [0.0]
-    monkeypatch.setattr(plugin.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("midwatch.plugin.time.monotonic", lambda: now[0])
 
     def hook() -> None: ...
 

@@ -362,7 +362,9 @@ def test_paths_are_utf8_and_whole() -> None:
     app = WSGIMiddleware(ScriptedApp().wsgi, recorder)
 
     call_wsgi(app, path="/caf\xe9", environ={"SCRIPT_NAME": "/r\xc3\xb6st"}, validate=False)
-    call_wsgi(app, environ={"PATH_INFO": "/\xff\xfe", "REMOTE_PORT": "no", "SERVER_PROTOCOL": "HTTP/1.0"}, validate=False)
+    call_wsgi(
+        app, environ={"PATH_INFO": "/\xff\xfe", "REMOTE_PORT": "no", "SERVER_PROTOCOL": "HTTP/1.0"}, validate=False
+    )
 
     first, second = recorder.exchanges
     assert (first.path, first.app_path) == ("/röst/café", "/café")

@@ -1,8 +1,8 @@
 """
 The one context variable in play: OpenTelemetry's.
 
-`attach` and `detach` are those of `opentelemetry.context`, without the two calls that lead to the variable where it is the
-usual one; every request pays for them.
+`attach` and `detach` are those of `opentelemetry.context`, without the two calls that lead to the variable where it is
+the usual one; every request pays for them.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from concurrent.futures import Future, wait
 from enum import StrEnum
-from time import monotonic, perf_counter, time_ns
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from .context import get_current
@@ -19,7 +19,7 @@ from .plugin import hook_failed
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Mapping
+    from collections.abc import Mapping, MutableMapping
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span
@@ -142,10 +142,9 @@ class Exchange:
     """Decoded and complete, mount point included."""
     app_path: str
     """`path` below the mount point (`root_path`, `SCRIPT_NAME`): what the application routes on."""
-    http_version = ""
     peer: tuple[str, int] | None = None
     """Address and port of the socket's other end."""
-    native: dict[str, Any]
+    native: MutableMapping[str, Any]
     """The ASGI scope or the WSGI environ, for code that knows which."""
     framework: Framework
     """What routes and answers below the door."""
@@ -195,6 +194,11 @@ class Exchange:
     _extra: dict[str, Any] | None = None
     _proxies: Proxies | None
     _route: str | None = None
+
+    @property
+    def http_version(self) -> str:
+        """`1.1`, `2` and so on; empty where unknown."""
+        raise NotImplementedError
 
     @property
     def scheme(self) -> str:
@@ -274,7 +278,7 @@ class Exchange:
 
     @property
     def error_type(self) -> str | None:
-        """`error.type` of the semantic conventions: exception class or status, else the outcome; None when all went well."""
+        """`error.type` of the semantic conventions: exception class, status or outcome; None when all went well."""
         if self.outcome is None or self.outcome is _ERROR:
             return str(self.status) if self.error is None else type(self.error).__qualname__
         return None if self.outcome is _OK else str(self.outcome)

@@ -52,7 +52,9 @@ def install(app: A, settings: Mapping[str, Any] | None = None) -> A:
     if _watched(found):
         return app
     if flask.is_flask(found):
-        door = _door(WSGIMiddleware, found.config.get("MIDWATCH") if settings is None else settings, 'app.config["MIDWATCH"]')
+        door = _door(
+            WSGIMiddleware, found.config.get("MIDWATCH") if settings is None else settings, 'app.config["MIDWATCH"]'
+        )
         flask.wrap_flask(found, door)
     elif starlette.is_starlette(found):
         starlette.wrap_starlette(found, _door(ASGIMiddleware, settings))
@@ -96,7 +98,7 @@ def _plugins(settings: Settings) -> Iterator[Plugin]:
     if settings.log is not None:
         yield RequestLog(service=service)
     if settings.errors is not None:
-        yield ErrorReport(service=service, respond=settings.errors.respond)
+        yield ErrorReport(service=service, respond="server" if settings.errors.respond == "server" else "framework")
     if settings.metrics is not None:
         metrics = settings.metrics
         yield LatencyMetrics(
@@ -131,7 +133,9 @@ def _protocol(app: Any) -> str:
         parameters = inspect.signature(app).parameters.values()
     except (TypeError, ValueError):
         parameters = ()  # type: ignore[assignment]
-    required = [p.name for p in parameters if p.default is p.empty and p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
+    required = [
+        p.name for p in parameters if p.default is p.empty and p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}
+    ]
     if len(required) == 3:
         return "asgi"
     if len(required) == 2:

@@ -20,10 +20,11 @@ import inspect
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from .exchange import Exchange, Hold, Reply
 
 __all__ = ["Moments", "Plugin", "failures", "hook_failed"]
@@ -178,7 +179,9 @@ def _check(plugin: object) -> None:
         raise TypeError(f"{kind.__name__} overrides no moment; override one of {', '.join(MOMENTS)}")
     for moment in overridden:
         if inspect.iscoroutinefunction(getattr(kind, moment)):
-            raise TypeError(f"{kind.__name__}.{moment} is a coroutine; moments are plain methods: return a Hold to wait")
+            raise TypeError(
+                f"{kind.__name__}.{moment} is a coroutine; moments are plain methods: return a Hold to wait"
+            )
 
 
 failures: dict[str, int] = {}

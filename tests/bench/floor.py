@@ -8,7 +8,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from contextvars import ContextVar
-from datetime import datetime  # noqa: TC003 - read by msgspec
+from datetime import datetime
 
 import msgspec
 from msgspec import field

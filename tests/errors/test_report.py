@@ -309,7 +309,7 @@ def test_a_framework_answers_by_itself(door: Any, lines: Any) -> None:
     class Answers(Framework):
         answers = True
 
-        def route(self, native: dict[str, Any]) -> str | None:
+        def route(self, native: Any) -> str | None:
             return "/orders/{id}"
 
     app = door.watch(ScriptedApp(before=fail(ValueError())), ErrorReport(), framework=Answers())

@@ -85,7 +85,7 @@ def test_serving_loop(document: Any) -> None:
     async def check() -> None:
         ran.append(asyncio.get_running_loop())
 
-    checks = {"it": check, "also": lambda: check()}  # noqa: PLW0108 - a function that is not async itself
+    checks = {"it": check, "also": lambda: check()}
     app = ASGIMiddleware(ScriptedApp().asgi, HealthCheck(checks=checks), loops)
     assert document(call_asgi(app, path="/health"))["status"] == "pass"
     assert ran == [loops.latest, loops.latest]

@@ -57,7 +57,7 @@ def flask_order() -> dict[str, str]:
 
 
 @flask_app.get("/bug")
-def flask_bug() -> None:
+def flask_bug() -> str:
     raise ValueError("bug")
 
 

@@ -38,7 +38,9 @@ def test_the_500_carries_the_request_id(serve: Any, client: Any, server: str, ap
     assert (answer.status_code, answer.headers["x-request-id"]) == (500, "abc-1")
     (line,) = running.requests()
     assert (line["outcome"], line["error.type"], line["request_id"]) == ("error", "ValueError", "abc-1")
-    assert [entry["exception.type"] for entry in running.lines("log") if entry["logger"] == "midwatch.error"] == ["ValueError"]
+    assert [entry["exception.type"] for entry in running.lines("log") if entry["logger"] == "midwatch.error"] == [
+        "ValueError"
+    ]
 
 
 # gunicorn's own ASGI worker neither fails a send nor says http.disconnect: the application streams on for ever.
@@ -75,7 +77,7 @@ def test_bare_app_that_raises(serve: Any, client: Any, server: str, app: str) ->
     """A problem document, and the server still logs the exception."""
     running = serve(server, app)
 
-    # An exception behind a complete answer makes uvicorn and gunicorn close the connection, as Starlette's own 500 does.
+    # An exception behind a complete answer makes servers close the connection, as they do behind Starlette's own 500.
     answer = client.get(f"{running.url}/bug", headers={"connection": "close"})
     assert client.get(f"{running.url}/").text == "ok"
     running.stop()

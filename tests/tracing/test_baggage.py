@@ -172,7 +172,7 @@ def test_round_trip(members: dict[str, str]) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
-@given(st.text(st.characters(max_codepoint=255)) | st.text("ab=;,% \t\"\\", max_size=300))
+@given(st.text(st.characters(max_codepoint=255)) | st.text('ab=;,% \t"\\', max_size=300))
 def test_any_header_is_read(header: str) -> None:
     """And what was read is sent on to one that reads the same."""
     read = parse_baggage(header)

@@ -265,7 +265,9 @@ def test_an_adapter_mounted_later_is_traced(server: Any, current: Span, exported
     assert len(exported) == 1
 
 
-@pytest.mark.parametrize("client", [None, object(), "client", requests, httpx, httpx.Client, httpx.Request("GET", "http://x")])
+@pytest.mark.parametrize(
+    "client", [None, object(), "client", requests, httpx, httpx.Client, httpx.Request("GET", "http://x")]
+)
 def test_another_kind_of_client(client: Any) -> None:
     """The message says what was seen, and what does for any client."""
     with pytest.raises(TypeError, match=r"no client that can be traced.*midwatch\.inject"):

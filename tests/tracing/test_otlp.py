@@ -364,7 +364,18 @@ def test_any_name(name: Any) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(), lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=5), max_leaves=8), max_size=5), st.text())
+@given(
+    st.dictionaries(
+        st.text(),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+            lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=5),
+            max_leaves=8,
+        ),
+        max_size=5,
+    ),
+    st.text(),
+)
 def test_any_attributes_are_one_valid_line(attributes: dict[str, Any], name: str) -> None:
     span = made(name)
     span.set_attributes(attributes)

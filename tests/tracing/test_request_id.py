@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from midwatch import ErrorReport, Tracing, install
 from midwatch.testing import Recorder, ScriptedApp, call_asgi, call_wsgi
 
-HARMLESS = ["a", "0", "6f0a3bb9c2f84cc5a1a1ce2a4d8a9d0b", "a-b_c.d", "A" * 128, "-", "...", "7b1f8c9e-0001-4a4f-8b1d-000000000000"]
+HARMLESS = [
+    "a",
+    "0",
+    "6f0a3bb9c2f84cc5a1a1ce2a4d8a9d0b",
+    "a-b_c.d",
+    "A" * 128,
+    "-",
+    "...",
+    "7b1f8c9e-0001-4a4f-8b1d-000000000000",
+]
 HARMFUL = [
     "",
     " ",

@@ -67,7 +67,9 @@ def test_it_takes_as_long_as_the_exchange(door: Any) -> None:
         (ScriptedApp(chunks=(b"a", b"b", b"c")), {"leave_after": 1}, "aborted", StatusCode.ERROR, None),
     ],
 )
-def test_an_outcome(door: Any, app: ScriptedApp, call: Any, outcome: str, status: StatusCode, error: str | None) -> None:
+def test_an_outcome(
+    door: Any, app: ScriptedApp, call: Any, outcome: str, status: StatusCode, error: str | None
+) -> None:
     """Each is one span, and an error only where it is one of the server."""
     span, exchange = served(door, app, **call)
     assert exchange.outcome is Outcome(outcome)
@@ -201,7 +203,9 @@ def test_query_values_are_not_shown(query: str, shown: str) -> None:
     assert redact_query(query) == shown
 
 
-@given(st.lists(st.tuples(st.text("abc", min_size=1, max_size=4), st.text("XYZ=%", min_size=1, max_size=9)), max_size=9))
+@given(
+    st.lists(st.tuples(st.text("abc", min_size=1, max_size=4), st.text("XYZ=%", min_size=1, max_size=9)), max_size=9)
+)
 def test_no_query_value_is_ever_shown(pairs: list[tuple[str, str]]) -> None:
     shown = redact_query("&".join(f"{name}={value}" for name, value in pairs))
     assert [part.partition("=")[0] for part in shown.split("&") if part] == [name for name, _ in pairs]

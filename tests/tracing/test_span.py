@@ -225,7 +225,7 @@ def test_any_value_can_be_noted(name: str, value: Any) -> None:
 
 
 def test_nested_below_the_server_span(door: Any) -> None:
-    """A span that is current inside a handler is the child's parent for whoever asks OpenTelemetry, and then no more."""
+    """A span that is current inside a handler is the parent for whoever asks OpenTelemetry, and then no more."""
     seen: list[Any] = []
     inner = Span("inner", SpanKind.INTERNAL, T, P, None, 3, "", 1, seen.append)
 

@@ -161,7 +161,12 @@ def test_the_name_has_no_case(trace: Callable[..., Any], name: str) -> None:
 
 
 @many
-@given(header=st.text(st.characters(max_codepoint=255), max_size=100) | st.from_regex(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}.*", fullmatch=True).filter(lambda h: all(ord(c) < 256 for c in h)))
+@given(
+    header=st.text(st.characters(max_codepoint=255), max_size=100)
+    | st.from_regex(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}.*", fullmatch=True).filter(
+        lambda h: all(ord(c) < 256 for c in h)
+    )
+)
 @example(header=f"00-{T}-{P}-01\n")
 def test_any_traceparent_is_served(trace: Callable[..., Any], header: str) -> None:
     """Whatever it holds, what is sent on is a valid one: the same trace, or a new one."""
@@ -241,7 +246,10 @@ CLEANED = [
     ([f"x={'x' * 250},y={'y' * 250},z={'z' * 4}"], f"x={'x' * 250},y={'y' * 250},z={'z' * 4}"),
     ([f"x={'x' * 250},y={'y' * 250},z={'z' * 5}"], f"y={'y' * 250},z={'z' * 5}"),
     ([",".join(f"k{n}={'v' * 120}" for n in range(5))], ",".join(f"k{n}={'v' * 120}" for n in range(4))),
-    ([f"a={'a' * 120},b={'b' * 120},c={'c' * 120},{FITS},d=1"], f"a={'a' * 120},b={'b' * 120},c={'c' * 120},{FITS},d=1"),
+    (
+        [f"a={'a' * 120},b={'b' * 120},c={'c' * 120},{FITS},d=1"],
+        f"a={'a' * 120},b={'b' * 120},c={'c' * 120},{FITS},d=1",
+    ),
     (["x=" + "v" * 65_000], ""),
     (["," * 65_536], ""),
     ([",".join(f"k{n}=v" for n in range(9000))], ""),
@@ -275,7 +283,11 @@ def test_what_is_kept_of_a_tracestate_is_whole(given_members: list[str]) -> None
     order = iter(given_members)
     assert all(one in order for one in listed)
     whole = ",".join(given_members)
-    if len(given_members) <= 32 and len(whole) <= 512 and len({m.partition("=")[0] for m in given_members}) == len(given_members):
+    if (
+        len(given_members) <= 32
+        and len(whole) <= 512
+        and len({m.partition("=")[0] for m in given_members}) == len(given_members)
+    ):
         assert kept == whole
 
 

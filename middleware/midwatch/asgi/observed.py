@@ -35,7 +35,13 @@ class Observed(Exchange):
     _replaced = False
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, moments: Moments, framework: Framework, proxies: Proxies | None
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        moments: Moments,
+        framework: Framework,
+        proxies: Proxies | None,
     ) -> None:
         self.started = perf_counter()
         self.started_at = time_ns()
@@ -66,7 +72,6 @@ class Observed(Exchange):
 
     @property
     def http_version(self) -> str:
-        """`1.1`, `2` and so on."""
         version: str = self.native.get("http_version", "")
         return version
 
@@ -154,9 +159,9 @@ class Observed(Exchange):
 
     def _with_added(self, message: Message) -> Message:
         """A copy of the start message with our headers: the application may send the same object again."""
-        message = message.copy()
-        message["headers"] = [*message.get("headers", ()), *(self._added or ())]
-        return message
+        copy = dict(message)
+        copy["headers"] = [*message.get("headers", ()), *(self._added or ())]
+        return copy
 
     async def _other(self, kind: str, message: Message) -> None:
         """The rarer messages: websockets, and extensions that send a whole file."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from ..exchange import Actor
 
 __all__ = ["Framework", "descends"]
@@ -22,11 +24,11 @@ class Framework:
     answers = False
     forgets = False
 
-    def route(self, native: dict[str, Any]) -> str | None:
+    def route(self, native: MutableMapping[str, Any]) -> str | None:
         """Template of the route that matched, mounts included, from what is left in the scope or environ."""
         return None
 
-    def user(self, native: dict[str, Any]) -> Actor | None:
+    def user(self, native: MutableMapping[str, Any]) -> Actor | None:
         """The user that the framework authenticated, if it looked."""
         return None
 

@@ -9,6 +9,8 @@ from ..exchange import Actor, current
 from . import Framework, descends
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from ..exchange import Exchange
 
 __all__ = ["Django", "django_handler", "django_settings", "prepare_django"]
@@ -21,11 +23,11 @@ class Django(Framework):
 
     answers = True
 
-    def route(self, native: dict[str, Any]) -> str | None:
+    def route(self, native: MutableMapping[str, Any]) -> str | None:
         match = getattr(native.get(REQUEST), "resolver_match", None)
         return None if match is None else "/" + match.route.lstrip("^/")
 
-    def user(self, native: dict[str, Any]) -> Actor | None:
+    def user(self, native: MutableMapping[str, Any]) -> Actor | None:
         """The user, if the application has looked at it: asking for it first would read the session."""
         user = getattr(native.get(REQUEST), "_cached_user", None)
         if user is None or not getattr(user, "is_authenticated", False):

@@ -9,7 +9,7 @@ from ..exchange import Actor, current
 from . import Framework, descends
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, MutableMapping
 
     from ..wsgi import WSGIMiddleware
 
@@ -24,7 +24,7 @@ class Werkzeug(Framework):
     def __init__(self, *, answers: bool = False) -> None:
         self.answers = answers
 
-    def route(self, native: dict[str, Any]) -> str | None:
+    def route(self, native: MutableMapping[str, Any]) -> str | None:
         rule = getattr(native.get("werkzeug.request"), "url_rule", None)
         template: str | None = getattr(rule, "rule", None)
         return None if template is None else native.get("SCRIPT_NAME", "") + template
@@ -36,7 +36,7 @@ class Flask(Werkzeug):
     def __init__(self) -> None:
         super().__init__(answers=True)
 
-    def user(self, native: dict[str, Any]) -> Actor | None:
+    def user(self, native: MutableMapping[str, Any]) -> Actor | None:
         """The user that Flask-Login has loaded. Loading it ourselves would read the session and set `Vary: Cookie`."""
         if "flask_login" not in sys.modules:
             return None

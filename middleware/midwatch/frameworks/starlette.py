@@ -9,7 +9,7 @@ from ..exchange import Actor
 from . import Framework, descends
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, MutableMapping
 
     from ..asgi import ASGIMiddleware
 
@@ -27,7 +27,7 @@ class Starlette(Framework):
         self._fixed: set[str] = set()
         self._endpoints: dict[int, tuple[Any, str | None]] = {}
 
-    def route(self, native: dict[str, Any]) -> str | None:
+    def route(self, native: MutableMapping[str, Any]) -> str | None:
         route = native.get("route")
         if route is None:
             return self._by_endpoint(native) if "endpoint" in native else None
@@ -42,19 +42,19 @@ class Starlette(Framework):
         # Of a mount, where nothing below it matched or routes, the prefix has the path already.
         return self._mounts(native, _prefix(native)) + ("/{path}" if _is_mount(route) else template)
 
-    def _by_endpoint(self, native: dict[str, Any]) -> str | None:
+    def _by_endpoint(self, native: MutableMapping[str, Any]) -> str | None:
         """FastAPI and older Starlettes name only the endpoint of a mount or a plain route."""
         endpoint = native["endpoint"]
         if id(endpoint) not in self._endpoints:
             found = list(_leading_to(getattr(native.get("router"), "routes", ()), endpoint))
-            # Kept with its endpoint, so that nothing else can have its identity; several templates are too many to tell.
+            # Kept with its endpoint, so that nothing else can have its identity. Several templates: cannot be told.
             self._endpoints[id(endpoint)] = (endpoint, found[0] if len(found) == 1 else None)
         template = self._endpoints[id(endpoint)][1]
         if template is None and "app_root_path" in native:
             return self._mounts(native, _prefix(native)) + "/{path}"
         return template
 
-    def _mounts(self, native: dict[str, Any], prefix: str) -> str:
+    def _mounts(self, native: MutableMapping[str, Any], prefix: str) -> str:
         """Template of the mount points that *prefix*, a piece of the path, went through."""
         if prefix in self._fixed:
             return prefix
@@ -65,7 +65,7 @@ class Starlette(Framework):
             self._fixed.add(prefix)
         return template
 
-    def user(self, native: dict[str, Any]) -> Actor | None:
+    def user(self, native: MutableMapping[str, Any]) -> Actor | None:
         user = native.get("user")
         if user is None or not getattr(user, "is_authenticated", False):
             return None
@@ -77,7 +77,7 @@ class Starlette(Framework):
         return Actor(str(identity), name=name if isinstance(name, str) else None) if identity else None
 
 
-def _prefix(native: dict[str, Any]) -> str:
+def _prefix(native: MutableMapping[str, Any]) -> str:
     """The piece of the path that mounts took."""
     prefix: str = native.get("root_path", "")[len(native["app_root_path"]) :]
     return prefix

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from concurrent.futures import Future
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, final

@@ -8,8 +8,7 @@ carries. Whatever a record holds, the result is one valid line (see `midwatch.lo
 
 from __future__ import annotations
 
-import logging
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from opentelemetry.trace import get_current_span
 from pythonjsonlogger.core import RESERVED_ATTRS, BaseJsonFormatter
@@ -21,6 +20,9 @@ from .record import ReadyRecord
 from .safe import encode_line, safe_text
 from .timestamp import rfc3339
 
+if TYPE_CHECKING:
+    import logging
+
 __all__ = ["JsonFormatter", "rfc3339"]
 
 STACK: Final = 16_000
@@ -28,6 +30,7 @@ STACK: Final = 16_000
 
 RESERVED: Final = frozenset(RESERVED_ATTRS) | {"message", "asctime", "taskName", "color_message"}
 """What is no field of the application: attributes of every record, and uvicorn's copy of its message."""
+
 
 @final
 class JsonFormatter(BaseJsonFormatter):

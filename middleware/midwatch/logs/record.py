@@ -20,8 +20,8 @@ class ReadyRecord(logging.LogRecord):
     """
     A record that carries its line; the formatter encodes it in one step.
 
-    Other handlers and filters find what they find in any record, and the fields of the line as attributes besides: all of
-    that is made when somebody looks.
+    Other handlers and filters find what they find in any record, and the fields of the line as attributes besides: all
+    of that is made when somebody looks.
 
     Args:
         line: What will be written: a `RequestLine`, or fields in their order.
@@ -30,7 +30,9 @@ class ReadyRecord(logging.LogRecord):
     __slots__ = ("line",)
     line: RequestLine | Mapping[str, Any]
 
-    def __init__(self, logger: str, level: int, level_name: str, created: float, line: RequestLine | Mapping[str, Any]):
+    def __init__(
+        self, logger: str, level: int, level_name: str, created: float, line: RequestLine | Mapping[str, Any]
+    ) -> None:
         self.name = logger
         self.levelno = level
         self.levelname = level_name

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import msgspec
@@ -87,7 +88,7 @@ def _said(value: Any, depth: int) -> Any:
         return safe_text(type(value))
     if isinstance(value, Mapping):
         return _plain_mapping(value, depth)
-    if isinstance(value, list | tuple | Set):
+    if isinstance(value, list | tuple | AbstractSet):
         items = [_plain(item, depth - 1) for _, item in zip(range(WIDTH), value, strict=False)]
         return [*items, CUT] if len(value) > WIDTH else items
     return safe_text(value)

@@ -22,7 +22,7 @@ finished_spans: Final[deque[Span]] = deque(maxlen=10_000)
 """The latest spans sent to `memory`; for tests and the demo."""
 
 
-def exporter(to: Sequence[str | Callable[[Span], None]], service: Service | None) -> Callable[[Span], None] | None:
+def exporter(to: Sequence[str | Callable[[Span], object]], service: Service | None) -> Callable[[Span], object] | None:
     """
     One function that hands a span to every destination; None without any, so that nothing is recorded for nobody.
 
@@ -42,7 +42,7 @@ def exporter(to: Sequence[str | Callable[[Span], None]], service: Service | None
     return export
 
 
-def _guarded(take: Callable[[Span], None]) -> Callable[[Span], None]:
+def _guarded(take: Callable[[Span], object]) -> Callable[[Span], object]:
     """A callable of the user may fail; what ends the span, such as an outgoing call, may not."""
 
     def export(span: Span) -> None:
@@ -55,7 +55,7 @@ def _guarded(take: Callable[[Span], None]) -> Callable[[Span], None]:
     return export
 
 
-def _taker(url: str, service: Service) -> Callable[[Span], None]:
+def _taker(url: str, service: Service) -> Callable[[Span], object]:
     if url == "memory":
         return finished_spans.append
     if not url.startswith("file:"):

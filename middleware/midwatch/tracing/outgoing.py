@@ -6,8 +6,8 @@ from time import time_ns
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 from opentelemetry.trace import Span as SpanAPI
+from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
 from ..context import get_current
 from .baggage import format_baggage
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["client_span", "end_client_span", "inject"]
 
-default_export: Callable[[Span], None] | None = None
+default_export: Callable[[Span], object] | None = None
 """Where spans go that have no parent of ours: the destinations of the `Tracing` made last."""
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}

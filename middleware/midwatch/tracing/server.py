@@ -58,7 +58,7 @@ class Tracing(Plugin):
     def __init__(
         self,
         *,
-        to: Iterable[str | Callable[[Span], None]] = (),
+        to: Iterable[str | Callable[[Span], object]] = (),
         service: Service | None = None,
         request_id: str | None = "x-request-id",
     ) -> None:

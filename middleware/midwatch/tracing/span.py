@@ -70,7 +70,7 @@ class Span(SpanAPI):
         trace_flags: int,
         trace_state: str,
         start_time: int,
-        export: Callable[[Span], None] | None,
+        export: Callable[[Span], object] | None,
     ) -> None:
         self.name = name
         self.kind = kind

@@ -64,7 +64,7 @@ class WSGIMiddleware:
         if not self.lifecycle.running:
             self.lifecycle.start()
         exchange = Observed(environ, start_response, self.moments, self._framework, self._proxies)
-        # Weak, and the context let go again: a body that is dropped must end its exchange at once, not when cycles are found.
+        # Weak, and the context let go: a body that is dropped ends its exchange at once, not when cycles are found.
         environ[KEY] = ref(exchange)
         context = exchange.context
         token = attach(context)
@@ -92,9 +92,7 @@ class WSGIMiddleware:
                 exchange.conclude(cancelled=True)
             detach(token)
 
-    def _join(
-        self, exchange: Exchange, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def _join(self, exchange: Exchange, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """An outer door drives this exchange already: add the plugins that it does not have, and step aside."""
         joining, exchange.moments = exchange.moments.joined_by(self.moments)
         answers = joining.request(exchange)

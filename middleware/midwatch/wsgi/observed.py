@@ -49,7 +49,7 @@ class Observed(Exchange):
     ) -> None:
         self.started = perf_counter()
         self.started_at = time_ns()
-        self.native = environ
+        self.native = self.environ = environ
         self.moments = moments
         self.framework = framework
         self.context = Context({KEY: self})
@@ -66,7 +66,6 @@ class Observed(Exchange):
 
     @property
     def http_version(self) -> str:
-        """`1.1`, `2` and so on."""
         return str(self.native.get("SERVER_PROTOCOL", ""))[5:]
 
     @property
@@ -135,7 +134,7 @@ class Observed(Exchange):
         """Answer with *reply* and throw away what the application makes."""
         self.status = reply.status
         self.first_byte = perf_counter()
-        self.replacement = respond(reply, self.native, self._start, self._added or (), exc_info)
+        self.replacement = respond(reply, self.environ, self._start, self._added or (), exc_info)
         return self._discard
 
     @property
