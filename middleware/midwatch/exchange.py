@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
     from .frameworks import Framework
     from .plugin import Moments
-    from .proxies import Proxies
 
-__all__ = ["Actor", "Exchange", "Hold", "Outcome", "Reply", "current"]
+__all__ = ["Actor", "Exchange", "HeaderName", "HeaderNames", "Hold", "Outcome", "Reply", "current"]
 
 KEY: Final = "midwatch.exchange"
 """Where the exchange is found: in the ASGI scope, the WSGI environ and the OpenTelemetry context."""
@@ -127,6 +126,29 @@ class Hold:
         return result if isinstance(result, Reply) else None
 
 
+class HeaderName:
+    """A header name in every spelling that a door needs, made once."""
+
+    __slots__ = ("asgi", "name", "wsgi")
+
+    def __init__(self, name: str) -> None:
+        self.name = name.lower()
+        self.asgi = field_name(self.name)
+        special = self.name in {"content-type", "content-length"}
+        self.wsgi = ("" if special else "HTTP_") + self.name.upper().replace("-", "_")
+
+
+class HeaderNames:
+    """Several header names, for `Exchange.headers`."""
+
+    __slots__ = ("asgi", "wsgi")
+
+    def __init__(self, *names: str) -> None:
+        known = [HeaderName(name) for name in names]
+        self.asgi = tuple(name.asgi for name in known)
+        self.wsgi = tuple(name.wsgi for name in known)
+
+
 class Exchange:
     """
     One request and its response. Made by a door, never by a plugin.
@@ -142,8 +164,15 @@ class Exchange:
     """Decoded and complete, mount point included."""
     app_path: str
     """`path` below the mount point (`root_path`, `SCRIPT_NAME`): what the application routes on."""
+    scheme: str
+    """`http`, `https`, `ws` or `wss`, as the client used it where a trusted proxy says so."""
     peer: tuple[str, int] | None = None
     """Address and port of the socket's other end."""
+    client: str | None = None
+    """Address of the client: the peer's, or what trusted proxies say of it (see `midwatch.proxies`)."""
+    route: str | None = None
+    """Template of the matched route, mounts included; None where nothing matched or nothing routes, and until the
+    framework is asked: when an error is noted or the exchange is over. The application may set it earlier."""
     native: MutableMapping[str, Any]
     """The ASGI scope or the WSGI environ, for code that knows which."""
     framework: Framework
@@ -190,19 +219,11 @@ class Exchange:
 
     _actor: Actor | None = None
     _added: list[Any] | None = None
-    _client: str | None = None
     _extra: dict[str, Any] | None = None
-    _proxies: Proxies | None
-    _route: str | None = None
 
     @property
     def http_version(self) -> str:
         """`1.1`, `2` and so on; empty where unknown."""
-        raise NotImplementedError
-
-    @property
-    def scheme(self) -> str:
-        """`http`, `https`, `ws` or `wss`, as the client used it where a trusted proxy says so."""
         raise NotImplementedError
 
     @property
@@ -214,8 +235,21 @@ class Exchange:
         """A request header by lower-case *name*; several lines joined by a comma (RFC 9110 section 5.3)."""
         raise NotImplementedError
 
+    def headers(self, names: HeaderNames) -> list[str | None]:
+        """Several request headers at once."""
+        raise NotImplementedError
+
     def response_header(self, name: str) -> str | None:
         """The first response header called *name* (lower case), as the application sent it."""
+        raise NotImplementedError
+
+    def offer_header(self, name: HeaderName, value: str) -> None:
+        """
+        Add a response header unless the application has sent one of that name; for `on_response`.
+
+        Raises:
+            ValueError: as `add_header` does.
+        """
         raise NotImplementedError
 
     def add_header(self, name: str, value: str) -> None:
@@ -233,15 +267,6 @@ class Exchange:
         return None if self.first_byte is None else self.first_byte - self.started
 
     @property
-    def client(self) -> str | None:
-        """Address of the client: the peer, or what trusted proxies say of it (see `midwatch.proxies`)."""
-        if self._proxies is None:
-            return None if self.peer is None else self.peer[0]
-        if self._client is None:
-            self._client = self._proxies.client(self)
-        return self._client
-
-    @property
     def direct(self) -> bool:
         """No proxy says that it forwarded this request, so the peer is the one who asks."""
         return not any(self.header(name) is not None for name in FORWARDING)
@@ -256,17 +281,6 @@ class Exchange:
         """Host that the client asked for, without the port."""
         value = self.header("host")
         return without_port(value) if value else None
-
-    @property
-    def route(self) -> str | None:
-        """Template of the matched route, mounts included; None where nothing matched or nothing routes."""
-        if self._route is None and self.outcome is None:
-            return self._asked_for_route()
-        return self._route
-
-    @route.setter
-    def route(self, template: str) -> None:
-        self._route = template
 
     @property
     def extra(self) -> dict[str, Any]:
@@ -288,6 +302,7 @@ class Exchange:
         if self.error is error:
             return None
         self.error = error
+        self.find_route()
         if self.disconnected and _is_departure(error):
             return None
         return self.moments.error(self)
@@ -306,22 +321,13 @@ class Exchange:
     def actor(self, actor: Actor) -> None:
         self._actor = actor
 
-    def remember(self) -> None:
-        """Ask the framework while it still knows; for doors."""
-        try:
-            if self._route is None:
-                self._route = self.framework.route(self.native)
-            if self._actor is None:
-                self._actor = self.framework.user(self.native)
-        except Exception:
-            hook_failed(self.framework.route)
-
-    def _asked_for_route(self) -> str | None:
-        try:
-            return self.framework.route(self.native)
-        except Exception:
-            hook_failed(self.framework.route)
-            return None
+    def find_route(self) -> None:
+        """Ask the framework for the route, unless it is known; for doors."""
+        if self.route is None:
+            try:
+                self.route = self.framework.route(self.native)
+            except Exception:
+                hook_failed(self.framework.route)
 
     def conclude(self, *, cancelled: bool = False) -> None:
         """Decide the outcome and tell every plugin, once; for doors."""
@@ -330,11 +336,8 @@ class Exchange:
         if self.ended is None:
             self.ended = perf_counter()
         self.duration = self.ended - self.started
-        if self._route is None:
-            try:
-                self._route = self.framework.route(self.native)
-            except Exception:
-                hook_failed(self.framework.route)
+        if self.route is None:
+            self.find_route()
         if self.complete and self.error is None and not self.disconnected:
             self.outcome = _OK if self.status is None or self.status < 500 else _ERROR
         else:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import atexit
 import threading
+from time import monotonic
 from typing import TYPE_CHECKING, Final, final
+
+from .delivery import flush
 
 if TYPE_CHECKING:
     from .plugin import Moments
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Lifecycle"]
 
 SHUTDOWN: Final = 5.0
-"""Seconds that plugins have to flush when the server stops."""
+"""Seconds that plugins and destinations have when the server stops."""
 
 
 @final
@@ -47,4 +50,6 @@ class Lifecycle:
                 return
             self.running = False
             atexit.unregister(self.stop)
+            until = monotonic() + SHUTDOWN
             self._moments.shutdown(SHUTDOWN)
+            flush(max(0.0, until - monotonic()))

@@ -85,12 +85,14 @@ class Proxies:
         self._trusted = Networks(trusted)
         self._header = header.lower()
 
-    def client(self, exchange: Exchange) -> str | None:
-        """The client's address as text; the peer's where no trusted proxy says otherwise."""
-        peer = None if exchange.peer is None else exchange.peer[0]
-        if peer not in self._trusted:
-            return peer
-        found = peer
+    def apply(self, exchange: Exchange) -> None:
+        """Correct `client` and `scheme` of *exchange* by what trusted proxies say; for doors."""
+        if exchange.client in self._trusted:
+            exchange.client = self._client(exchange)
+            exchange.scheme = self._scheme(exchange)
+
+    def _client(self, exchange: Exchange) -> str | None:
+        found = exchange.client
         for hop in reversed(self._hops(exchange)):
             address = address_of(hop)
             if address is None:
@@ -100,19 +102,16 @@ class Proxies:
                 break
         return found
 
-    def scheme(self, exchange: Exchange, received: str) -> str:
-        """`http` or `https` as a trusted proxy received it."""
-        peer = None if exchange.peer is None else exchange.peer[0]
-        if peer not in self._trusted:
-            return received
+    def _scheme(self, exchange: Exchange) -> str:
         if self._header == "forwarded":
             told = _parameter((exchange.header("forwarded") or "").rpartition(",")[2], "proto").strip(' \t"').lower()
         else:
             told = (exchange.header("x-forwarded-proto") or "").rpartition(",")[2].strip().lower()
         secure = {"http": False, "https": True, "ws": False, "wss": True}.get(told)
         if secure is None:
-            return received
-        return ("wss" if secure else "ws") if received.startswith("ws") else ("https" if secure else "http")
+            return exchange.scheme
+        plain = "ws" if exchange.kind == "websocket" else "http"
+        return f"{plain}s" if secure else plain
 
     def _hops(self, exchange: Exchange) -> list[str]:
         value = exchange.header(self._header)

@@ -40,6 +40,7 @@ class Lines:
 
     def __init__(self) -> None:
         self.queued: list[str | Line] = []
+        self.handler = DeliveryHandler(self.queued.append, JsonFormatter(SERVICE))
 
     @property
     def texts(self) -> list[str]:
@@ -81,13 +82,9 @@ def _nothing_failed() -> Iterator[None]:
 
 @pytest.fixture
 def lines() -> Lines:
-    """Request lines, and those of the logger `app`."""
+    """Lines of requests, and of whatever logger gets the handler."""
     lines = Lines()
-    handler = DeliveryHandler(lines.queued.append, JsonFormatter(SERVICE))
-    for name in ("midwatch", "app"):
-        logger = logging.getLogger(name)
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-    # pytest's own handler raises where a message does.
-    logging.getLogger("app").propagate = False
+    logger = logging.getLogger("midwatch")
+    logger.addHandler(lines.handler)
+    logger.setLevel(logging.INFO)
     return lines

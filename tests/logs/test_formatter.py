@@ -12,6 +12,7 @@ import pickle
 import re
 import sys
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,9 +28,18 @@ from midwatch.logs.timestamp import rfc3339
 from midwatch.service import Service
 from midwatch.testing import ScriptedApp
 
-app_log = logging.getLogger("app")
+app_log = logging.Logger("app", logging.INFO)
+"""Apart from all others: pytest's own handler raises where a message does."""
 
 many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
+
+
+@pytest.fixture(autouse=True)
+def _logged(lines: Any) -> Iterator[None]:
+    app_log.addHandler(lines.handler)
+    yield
+    app_log.removeHandler(lines.handler)
+    app_log.filters.clear()
 
 
 def test_the_head_of_a_line(lines: Any) -> None:
@@ -332,7 +342,7 @@ def test_whatever_is_logged_is_one_valid_line(lines: Any, place: str, row: int) 
         app_log.info("told", extra={"value": value, "beside": 1})
         assert lines.one["beside"] == 1
     elif place == "argument":
-        app_log.info("told %s", value)
+        app_log.info("told %s %s", value, 1)
     elif place == "message":
         app_log.info(value)
     elif place == "nested":

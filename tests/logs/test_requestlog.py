@@ -238,7 +238,7 @@ HOSTILE = [
 @pytest.mark.parametrize("place", ["path", "method", "user-agent", "host", "query"])
 def test_hostile_text_is_one_valid_line(door: Any, lines: Any, place: str, text: str) -> None:
     """What a stranger writes stays inside its field, and no terminal acts on it."""
-    options: dict[str, Any] = {"path": f"/a{text}b"} if place == "path" else {}
+    options: dict[str, Any] = {"scope": {"path": f"/a{text}b"}} if place == "path" else {}
     if place == "method":
         options = {"method": f"G{text}"}
     elif place == "query":
@@ -249,10 +249,8 @@ def test_hostile_text_is_one_valid_line(door: Any, lines: Any, place: str, text:
     if door.name == "wsgi":
         options["validate"] = False
         if place == "path":
-            options["path"], options["environ"] = (
-                "/",
-                {"PATH_INFO": f"/a{text}b".encode("utf-8", "surrogatepass").decode("latin-1")},
-            )
+            raw = text.encode("utf-8", "surrogatepass").decode("latin-1")
+            options = {"validate": False, "environ": {"PATH_INFO": f"/a{raw}b"}}
     door.call(door.watch(ScriptedApp(), RequestLog(service=SERVICE)), **options)
     line = lines.one
     assert line["level"] == "INFO"

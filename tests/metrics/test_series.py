@@ -73,7 +73,7 @@ def test_beyond_max_series_there_is_one_overflow(finished: Any, door: Any, regis
     """An application that makes routes without end gets one more series, and a count of what went there."""
     metrics = LatencyMetrics(registry=registry, max_series=3)
     for number in range(50):
-        metrics.on_finish(finished(_route=f"/{number}", duration=1.0, bytes_out=2))
+        metrics.on_finish(finished(route=f"/{number}", duration=1.0, bytes_out=2))
     app = door.watch(ScriptedApp(), metrics)
     page = scrape(door.call, app)
     assert [sample.labels["http_route"] for sample in page.requests()] == ["/0", "/1", "/2", "overflow"]
@@ -82,7 +82,7 @@ def test_beyond_max_series_there_is_one_overflow(finished: Any, door: Any, regis
     assert page.value(f"{SIZE}_sum", **overflow) == 94
     assert page.value("midwatch_series_refused_total") == 47
     assert page.value("midwatch_series") == 4
-    metrics.on_finish(finished(_route="/1"))
+    metrics.on_finish(finished(route="/1"))
     assert scrape(door.call, app).value(f"{DURATION}_count", http_route="/1") == 2
 
 
@@ -90,7 +90,7 @@ def test_a_route_that_is_cut_is_not_remembered_in_every_length(finished: Any, re
     """What leads to the same labels is one series, and the shortcut to it stays bounded."""
     metrics = LatencyMetrics(registry=registry, max_series=5)
     for number in range(1000):
-        metrics.on_finish(finished(_route="/" + "x" * 500 + str(number)))
+        metrics.on_finish(finished(route="/" + "x" * 500 + str(number)))
     assert len(metrics._table) == 1
     assert len(metrics._table.known) == 10
 
@@ -111,7 +111,7 @@ def test_any_route_is_a_valid_label(finished: Any, read: Any, routes: list[str])
     """Quotes, newlines, surrogates: both parsers read back what was meant, and no label set comes twice."""
     metrics = LatencyMetrics(registry=CollectorRegistry())
     for route in routes:
-        metrics.on_finish(finished(_route=route))
+        metrics.on_finish(finished(route=route))
     app = ASGIMiddleware(ScriptedApp().asgi, metrics)
     meant = {route.encode("utf-8", "replace").decode()[:256].replace("\0", "\ufffd") for route in routes}
     for accept in ("text/plain", OPENMETRICS):

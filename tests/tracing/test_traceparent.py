@@ -334,6 +334,7 @@ def test_an_id_is_never_all_zero(monkeypatch: pytest.MonkeyPatch) -> None:
     assert new_span_id() == "0102030405060708"
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_makes_ids_of_its_own() -> None:
     """The ids that the parent has in stock are the parent's."""
     new_span_id()

@@ -15,7 +15,7 @@ from .reply import responder, settle
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
-    from ..exchange import Reply
+    from ..exchange import HeaderName, HeaderNames, Reply
     from ..frameworks import Framework
     from ..plugin import Answers, Moments
     from ..proxies import Proxies
@@ -49,7 +49,6 @@ class Observed(Exchange):
         self.moments = moments
         self.framework = framework
         self.context = Context({KEY: self})
-        self._proxies = proxies
         self._receive = receive
         self._send = send
         self.path = self.app_path = path = scope["path"]
@@ -61,7 +60,12 @@ class Observed(Exchange):
         else:
             self.kind = "websocket"
             self.method = "GET"
-        self.peer = scope.get("client")
+        self.scheme = scope.get("scheme") or ("http" if self.kind == "http" else "ws")
+        self.peer = peer = scope.get("client")
+        if peer is not None:
+            self.client = peer[0]
+        if proxies is not None:
+            proxies.apply(self)
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -76,12 +80,6 @@ class Observed(Exchange):
         return version
 
     @property
-    def scheme(self) -> str:
-        """`http`, `https`, `ws` or `wss`, as the client used it where a trusted proxy says so."""
-        received: str = self.native.get("scheme") or ("ws" if self.kind == "websocket" else "http")
-        return received if self._proxies is None else self._proxies.scheme(self, received)
-
-    @property
     def query(self) -> str:
         """The query string, raw."""
         raw: bytes = self.native.get("query_string", b"")
@@ -93,6 +91,12 @@ class Observed(Exchange):
         value = self._headers.get(_names.get(name) or _named(name))
         return None if value is None else value.decode("latin-1")
 
+    def headers(self, names: HeaderNames) -> list[str | None]:
+        if self._headers is None:
+            self._headers = _fold(self.native["headers"])
+        found = map(self._headers.get, names.asgi)
+        return [None if value is None else value.decode("latin-1") for value in found]
+
     def response_header(self, name: str) -> str | None:
         value = None if self._start is None else dict(self._start.get("headers", ())).get(name.encode())
         return None if value is None else value.decode("latin-1")
@@ -103,6 +107,14 @@ class Observed(Exchange):
             self._added = [line]
         else:
             self._added.append(line)
+
+    def offer_header(self, name: HeaderName, value: str) -> None:
+        if self._start is None or name.asgi not in dict(self._start.get("headers", ())):
+            line = (name.asgi, field_value(value))
+            if self._added is None:
+                self._added = [line]
+            else:
+                self._added.append(line)
 
     async def observe_receive(self) -> Message:
         """What the application receives from; notes body bytes and a client that left."""
@@ -136,11 +148,14 @@ class Observed(Exchange):
             elif kind == "http.response.start":
                 self.status = message["status"]
                 self._start = message
-                answers = self.moments.response(self)
-                if answers is not None and await self._replace(answers):
-                    return
+                if self.moments.on_response:
+                    answers = self.moments.response(self)
+                    if answers is not None and await self._replace(answers):
+                        return
                 self.first_byte = perf_counter()
-                await self._send(message if self._added is None else self._with_added(message))
+                if self._added is not None:
+                    message = self._with_added(message)
+                await self._send(message)
             else:
                 await self._other(kind, message)
         except OSError:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from ..exchange import Actor
+    from ..exchange import Actor, Exchange
 
 __all__ = ["Framework", "descends"]
 
@@ -27,6 +27,9 @@ class Framework:
     def route(self, native: MutableMapping[str, Any]) -> str | None:
         """Template of the route that matched, mounts included, from what is left in the scope or environ."""
         return None
+
+    def remember(self, exchange: Exchange) -> None:
+        """Note route and user while they are known, where they are forgotten; must not raise."""
 
     def user(self, native: MutableMapping[str, Any]) -> Actor | None:
         """The user that the framework authenticated, if it looked."""

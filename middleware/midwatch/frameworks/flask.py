@@ -11,6 +11,7 @@ from . import Framework, descends
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
+    from ..exchange import Exchange
     from ..wsgi import WSGIMiddleware
 
 __all__ = ["Flask", "Werkzeug", "is_flask", "wrap_flask"]
@@ -23,6 +24,12 @@ class Werkzeug(Framework):
 
     def __init__(self, *, answers: bool = False) -> None:
         self.answers = answers
+
+    def remember(self, exchange: Exchange) -> None:
+        if exchange.route is None:
+            exchange.find_route()
+        if "flask_login" in sys.modules:
+            _ = exchange.actor
 
     def route(self, native: MutableMapping[str, Any]) -> str | None:
         rule = getattr(native.get("werkzeug.request"), "url_rule", None)
@@ -38,8 +45,6 @@ class Flask(Werkzeug):
 
     def user(self, native: MutableMapping[str, Any]) -> Actor | None:
         """The user that Flask-Login has loaded. Loading it ourselves would read the session and set `Vary: Cookie`."""
-        if "flask_login" not in sys.modules:
-            return None
         import flask  # noqa: PLC0415 - imported already, or there would be no Flask application
 
         user = flask.g.get("_login_user") if flask.has_app_context() else None

@@ -38,6 +38,9 @@ class DeliveryHandler(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Queue *record* unless a filter is against it."""
+        if not self.filters and type(record) is ReadyRecord and type(record.line) is RequestLine:
+            self._put(record.line)
+            return True
         if self.filters:
             # From Python 3.12 on, a filter may put another record in its place.
             kept: bool | logging.LogRecord = self.filter(record)

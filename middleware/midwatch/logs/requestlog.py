@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from msgspec import UNSET
 
-from ..delivery import flush
-from ..exchange import Outcome
+from ..exchange import HeaderNames, Outcome
 from ..plugin import Plugin
 from ..service import Service
 from .line import RequestLine
@@ -33,6 +32,8 @@ LEVELS: Final = {
     Outcome.CANCELLED: (logging.WARNING, "WARNING", "cancelled"),
 }
 FLAGS: Final = tuple(f"{flags:02x}" for flags in range(256))
+
+HEADERS: Final = HeaderNames("host", "user-agent")
 
 LOGGER: Final = "midwatch.request"
 
@@ -56,6 +57,7 @@ class RequestLog(Plugin):
         logger = self._logger
         if not logger.isEnabledFor(level):
             return
+        host, user_agent = exchange.headers(HEADERS)
         first_byte = exchange.first_byte
         ended = exchange.started_at * 1e-9 + exchange.duration
         line = RequestLine(
@@ -80,13 +82,11 @@ class RequestLog(Plugin):
             exchange.bytes_in or None,
             exchange.bytes_out,
             exchange.client,
-            exchange.header("host"),
-            exchange.header("user-agent"),
+            host,
+            user_agent,
             outcome,
             None if outcome == "ok" else exchange.error_type,
         )
-        logger.handle(ReadyRecord(LOGGER, level, level_name, ended, line))
-
-    def on_shutdown(self, deadline: float) -> None:
-        """Have the last lines written."""
-        flush(deadline)
+        record = ReadyRecord(LOGGER, level, level_name, ended, line)
+        # handle() is callHandlers() behind the filters of the logger, which hardly ever has any.
+        (logger.handle if logger.filters else logger.callHandlers)(record)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, final
 from opentelemetry.trace import SpanKind, StatusCode
 
 from ..delivery import flush
-from ..exchange import Outcome, field_name
+from ..exchange import HeaderName, HeaderNames, Outcome
 from ..plugin import Plugin
 from . import outgoing
 from .baggage import BAGGAGE, parse_baggage
@@ -64,18 +64,19 @@ class Tracing(Plugin):
     ) -> None:
         self._export = exporter(tuple(to), service)
         outgoing.default_export = self._export
-        self._request_id = None if request_id is None else field_name(request_id.lower()).decode()
+        self._request_id = None if request_id is None else HeaderName(request_id)
+        self._headers = HeaderNames("traceparent", "tracestate", "baggage", request_id or "traceparent")
 
     def on_request(self, exchange: Exchange) -> None:
         """Continue the caller's trace or start one."""
-        header = exchange.header
-        traceparent = header("traceparent")
+        traceparent, tracestate, baggage, request_id = exchange.headers(self._headers)
         parent_id: str | None = None
         state = ""
         flags = SAMPLED | RANDOM
         if traceparent is not None and is_traceparent(traceparent := traceparent.strip(" \t")):
             trace_id, parent_id, flags = traceparent[3:35], traceparent[36:52], FLAGS[traceparent[53:55]]
-            state = clean_tracestate(header("tracestate") or "")
+            if tracestate is not None:
+                state = clean_tracestate(tracestate)
         else:
             trace_id = new_trace_id()
         span_id = new_span_id()
@@ -83,18 +84,16 @@ class Tracing(Plugin):
         span = Span(exchange.method, SERVER, trace_id, span_id, parent_id, flags, state, exchange.started_at, export)
         exchange.span, exchange.trace_id, exchange.span_id, exchange.trace_flags = span, trace_id, span_id, flags
         _put(exchange.context, SPAN, span)
-        baggage = header("baggage")
         if baggage is not None:
             _put(exchange.context, BAGGAGE, parse_baggage(baggage))
         if self._request_id is not None:
-            told = header(self._request_id)
-            exchange.request_id = told if told is not None and _is_request_id(told) else trace_id
+            known = request_id is not None and _is_request_id(request_id)
+            exchange.request_id = request_id if known else trace_id
 
     def on_response(self, exchange: Exchange) -> None:
         """Send the request id back, unless the application did."""
-        name, request_id = self._request_id, exchange.request_id
-        if name is not None and request_id is not None and exchange.response_header(name) is None:
-            exchange.add_header(name, request_id)
+        if self._request_id is not None and exchange.request_id is not None:
+            exchange.offer_header(self._request_id, exchange.request_id)
 
     def on_finish(self, exchange: Exchange) -> None:
         """End the server span at the last body byte."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-    from ..exchange import Reply
+    from ..exchange import HeaderName, HeaderNames, Reply
     from ..frameworks import Framework
     from ..plugin import Moments
     from ..proxies import Proxies
@@ -53,7 +53,6 @@ class Observed(Exchange):
         self.moments = moments
         self.framework = framework
         self.context = Context({KEY: self})
-        self._proxies = proxies
         self._start = start_response
         self.method = environ.get("REQUEST_METHOD", "GET")
         path: str = environ.get("PATH_INFO", "")
@@ -63,15 +62,14 @@ class Observed(Exchange):
         peer = environ.get("REMOTE_ADDR")
         if peer:
             self.peer = (peer, _port(environ.get("REMOTE_PORT")))
+            self.client = peer
+        self.scheme = environ.get("wsgi.url_scheme", "http")
+        if proxies is not None:
+            proxies.apply(self)
 
     @property
     def http_version(self) -> str:
         return str(self.native.get("SERVER_PROTOCOL", ""))[5:]
-
-    @property
-    def scheme(self) -> str:
-        received: str = self.native.get("wsgi.url_scheme", "http")
-        return received if self._proxies is None else self._proxies.scheme(self, received)
 
     @property
     def query(self) -> str:
@@ -83,6 +81,9 @@ class Observed(Exchange):
             key = _keys[name] = "HTTP_" + name.upper().replace("-", "_")
         value: str | None = self.native.get(key)
         return value
+
+    def headers(self, names: HeaderNames) -> list[str | None]:
+        return list(map(self.native.get, names.wsgi))
 
     def response_header(self, name: str) -> str | None:
         for key, value in self._started:
@@ -96,6 +97,10 @@ class Observed(Exchange):
             self._added = []
         self._added.append((name, value))
 
+    def offer_header(self, name: HeaderName, value: str) -> None:
+        if self.response_header(name.name) is None:
+            self.add_header(name.name, value)
+
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
     ) -> Callable[[bytes], object]:
@@ -105,9 +110,8 @@ class Observed(Exchange):
         code = status[:3]
         self.status = _codes.get(code) or (int(code) if code.isdecimal() else None)
         self._started = headers
-        self._added = None
         if self.framework.forgets:
-            self.remember()
+            self.framework.remember(self)
         answers = self.moments.response(self)
         if answers is not None:
             reply = settle(answers)
@@ -116,6 +120,7 @@ class Observed(Exchange):
         if self._added is not None:
             # A new list: the application may keep its own.
             headers = [*headers, *self._added]
+            self._added = None
         self.first_byte = perf_counter()
         self._write = self._start(status, headers) if exc_info is None else self._start(status, headers, exc_info)
         return self.write

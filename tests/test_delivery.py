@@ -1,0 +1,570 @@
+"""The channel and its worker: bounds, retries, forks, and what happens at the end."""
+
+from __future__ import annotations
+
+import io
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from midwatch import delivery
+from midwatch.delivery import Channel, flush
+
+LONG = 30.0
+"""Seconds after which a test that waits has failed."""
+
+
+class Clock:
+    """A monotonic clock that stands still unless it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(delivery, "monotonic", clock)
+    return clock
+
+
+class Destination:
+    """Takes batches, or fails; says how often it was called."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[Any]] = []
+        self.calls: list[list[Any]] = []
+        self.error: Exception | None = None
+
+    def __call__(self, batch: list[Any]) -> None:
+        self.calls.append(batch)
+        if self.error is not None:
+            raise self.error
+        self.batches.append(list(batch))
+
+    @property
+    def items(self) -> list[Any]:
+        return [item for batch in self.batches for item in batch]
+
+
+@pytest.fixture
+def destination() -> Destination:
+    return Destination()
+
+
+def by_hand(destination: Callable[[list[Any]], None], **options: Any) -> Channel[Any]:
+    """A channel that no worker steps."""
+    channel: Channel[Any] = Channel("test", destination, **options)
+    delivery.channels.discard(channel)
+    return channel
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The worker sees the channels of this test only."""
+    monkeypatch.setattr(delivery, "channels", delivery._Channels())
+    yield
+    assert flush(LONG)
+
+
+# Bounds
+
+
+def test_what_does_not_fit_is_dropped_and_counted(destination: Destination) -> None:
+    """The newest first; once there is room again, the next one fits."""
+    channel = by_hand(destination, max_items=3)
+    for item in range(5):
+        channel.put(item)
+    assert (channel.pending, channel.dropped, channel.sent) == (3, 2, 0)
+    assert channel.step()
+    channel.put(9)
+    assert channel.step()
+    assert destination.items == [0, 1, 2, 9]
+    assert (channel.pending, channel.dropped, channel.sent) == (0, 2, 4)
+
+
+def test_bytes_are_bounded_too(destination: Destination) -> None:
+    """A large item is dropped where a small one still fits."""
+    channel = by_hand(destination, max_bytes=10)
+    channel.put("a", 6)
+    channel.put("b", 5)
+    channel.put("c", 4)
+    channel.put("d", 1)
+    assert (channel.pending, channel.dropped) == (2, 2)
+    channel.step()
+    channel.put("e", 10)
+    channel.step()
+    assert destination.items == ["a", "c", "e"]
+
+
+def test_room_comes_back_while_the_queue_is_never_empty(destination: Destination) -> None:
+    """A destination that keeps up loses nothing, however long there is something queued."""
+    channel = by_hand(destination, max_bytes=1000, batch=5)
+    for item in range(10):
+        channel.put(item, 50)
+    for item in range(10, 1000, 5):
+        assert channel.step()
+        for more in range(item, item + 5):
+            channel.put(more, 50)
+    assert channel.dropped == 0
+    assert destination.items == list(range(990))
+
+
+def test_threads_lose_nothing_below_the_bound(alone: None, destination: Destination) -> None:
+    """Eight of them put at once, in the order of each."""
+    channel: Channel[tuple[int, int]] = Channel("test", destination, max_items=100_000)
+    start = threading.Barrier(8)
+
+    def put(thread: int) -> None:
+        start.wait()
+        for number in range(5000):
+            channel.put((thread, number), 10)
+
+    threads = [threading.Thread(target=put, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert flush(LONG)
+    assert (channel.sent, channel.dropped, channel.pending) == (40_000, 0, 0)
+    for thread in range(8):  # type: ignore[assignment]
+        assert [number for one, number in destination.items if one == thread] == list(range(5000))
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=60), st.integers(1, 8))
+def test_every_item_is_sent_dropped_or_pending(steps: list[tuple[int, bool]], batch: int) -> None:
+    """And in the order in which it came, whatever happens when."""
+    destination = Destination()
+    channel = by_hand(destination, max_items=10, max_bytes=100, batch=batch)
+    for number, (size, step) in enumerate(steps):
+        channel.put(number, size)
+        if step:
+            channel.step()
+    assert channel.sent == len(destination.items)
+    assert channel.sent + channel.dropped + channel.pending == len(steps)
+    assert destination.items == sorted(destination.items)
+    assert all(len(one) <= batch for one in destination.batches)
+    while channel.step():
+        pass
+    assert channel.pending == 0
+    channel.put("last", 100)
+    assert channel.pending == 1
+
+
+# Failures
+
+
+def test_a_failed_batch_is_sent_again(destination: Destination, clock: Clock) -> None:
+    """The very same one, when its pause is over; what came since waits its turn."""
+    channel = by_hand(destination, batch=2)
+    channel.put("a")
+    destination.error = OSError("no")
+    assert channel.step()
+    channel.put("b")
+    assert not channel.step()
+    clock.now += 0.1
+    destination.error = None
+    assert channel.step()
+    assert channel.step()
+    assert not channel.step()
+    assert destination.batches == [["a"], ["b"]]
+    assert destination.calls[0] is destination.calls[1]
+    assert (channel.sent, channel.dropped) == (2, 0)
+
+
+def test_pauses_grow_to_a_limit(destination: Destination, clock: Clock) -> None:
+    """Each at most twice the one before, five seconds at most, and shortened by chance by half at most."""
+    channel = by_hand(destination, give_up=1e9)
+    channel.put("a")
+    destination.error = OSError("no")
+    for pause in (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0):
+        assert channel.step()
+        clock.now += 0.49 * pause
+        assert not channel.step()
+        clock.now += 0.51 * pause
+    destination.error = None
+    assert channel.step()
+    channel.put("b")
+    destination.error = OSError("again")
+    assert channel.step()
+    clock.now += 0.1
+    assert channel.step(), "after a success, pauses start small again"
+
+
+def test_in_the_end_a_batch_is_given_up(destination: Destination, clock: Clock) -> None:
+    """It is counted; what is behind it has its own time."""
+    channel = by_hand(destination, batch=2, give_up=10)
+    for item in "abcd":
+        channel.put(item)
+    destination.error = OSError("no")
+    started = clock.now
+    while not channel.dropped:
+        channel.step()
+        clock.now += 0.5
+    assert 10 <= clock.now - started <= 16
+    assert (channel.dropped, channel.pending) == (2, 2)
+    destination.error = None
+    clock.now += 5
+    assert channel.step()
+    assert destination.items == ["c", "d"]
+    assert (channel.sent, channel.dropped, channel.pending) == (2, 2, 0)
+
+
+def test_hurry_ends_a_pause(destination: Destination, clock: Clock) -> None:
+    channel = by_hand(destination)
+    channel.put("a")
+    destination.error = OSError("no")
+    channel.step()
+    destination.error = None
+    channel.hurry()
+    assert channel.step()
+
+
+def test_drops_are_told_once_a_minute(destination: Destination, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """How many, and why; nothing when there is nothing new."""
+    channel = by_hand(destination, max_items=1)
+    channel.report_drops()
+    for _ in range(100):
+        channel.put("a")
+        channel.report_drops()
+    clock.now += 59
+    channel.report_drops()
+    clock.now += 1
+    channel.report_drops()
+    clock.now += 60
+    channel.report_drops()
+    assert [record.getMessage() for record in caplog.records] == [
+        "test: 1 pending, 1 dropped since last told, the queue is full",
+        "test: 1 pending, 98 dropped since last told, the queue is full",
+    ]
+    assert {record.name for record in caplog.records} == {"midwatch.delivery"}
+
+
+def test_a_failure_is_told_once_a_minute(
+    destination: Destination, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel = by_hand(destination, give_up=3)
+    channel.put("a")
+    destination.error = OSError("no such host")
+    for _ in range(130):
+        channel.step()
+        channel.report_drops()
+        clock.now += 0.5
+    assert [record.getMessage() for record in caplog.records] == [
+        "test: 1 pending, 0 dropped since last told, OSError: no such host",
+        "test: 0 pending, 1 dropped since last told, the destination fails",
+    ]
+
+
+def test_a_log_handler_that_raises_does_not_end_the_worker(alone: None, destination: Destination) -> None:
+    """What tells of a failure may fail."""
+
+    class Broken(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise RuntimeError("broken")
+
+    broken = Broken()
+    delivery.logger.addHandler(broken)
+    try:
+        destination.error = OSError("no")
+        failing: Channel[str] = Channel("failing", destination)
+        failing.put("a")
+        sent = threading.Event()
+        other: Channel[str] = Channel("other", lambda batch: sent.set())
+        other.put("b")
+        assert sent.wait(LONG)
+        destination.error = None
+        assert flush(LONG)
+    finally:
+        delivery.logger.removeHandler(broken)
+    assert destination.items == ["a"]
+
+
+# The worker
+
+
+def test_a_pause_delays_nobody_else(alone: None, destination: Destination) -> None:
+    """A destination that fails waits alone."""
+    destination.error = OSError("no")
+    failing: Channel[str] = Channel("failing", destination)
+    failing.put("a")
+    for _ in range(5):
+        sent = threading.Event()
+        other: Channel[str] = Channel("other", lambda batch, sent=sent: sent.set())  # type: ignore[misc]
+        other.put("b")
+        assert sent.wait(LONG)
+    assert failing.pending == 1
+    destination.error = None
+
+
+def test_a_call_that_hangs_delays_others_no_longer_than_itself(alone: None) -> None:
+    hangs, goes_on, sent = threading.Event(), threading.Event(), threading.Event()
+
+    def hang(batch: list[str]) -> None:
+        hangs.set()
+        assert goes_on.wait(LONG)
+
+    hanging: Channel[str] = Channel("hanging", hang)
+    other: Channel[str] = Channel("other", lambda batch: sent.set())
+    hanging.put("a")
+    assert hangs.wait(LONG)
+    other.put("b")
+    assert not flush(0.05)
+    assert (hanging.pending, other.pending) == (1, 1)
+    goes_on.set()
+    assert sent.wait(LONG)
+
+
+def test_the_worker_sleeps_and_wakes(alone: None) -> None:
+    """With nothing to do it waits for the next item, however long that takes."""
+
+    class Watched(threading.Event):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asleep = threading.Event()
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.asleep.set()
+            return super().wait(timeout)
+
+    batches: list[list[int]] = []
+    channel: Channel[int] = Channel("test", lambda batch: batches.append(list(batch)))
+    channel.put(0)
+    assert flush(LONG)
+    worker = delivery._worker
+    before, worker._work = worker._work, Watched()
+    before.set()
+    for number in range(1, 4):
+        assert worker._work.asleep.wait(LONG)
+        worker._work.asleep.clear()
+        assert not worker.awake
+        channel.put(number)
+        assert flush(LONG)
+    assert batches == [[0], [1], [2], [3]]
+
+
+def test_items_gather_to_a_batch(destination: Destination) -> None:
+    """One call for many of them, of at most as many as the destination takes."""
+    channel = by_hand(destination, batch=100)
+    for number in range(250):
+        channel.put(number)
+    while channel.step():
+        pass
+    assert [len(batch) for batch in destination.batches] == [100, 100, 50]
+
+
+def test_channels_may_be_added_while_they_are_gone_through(alone: None, destination: Destination) -> None:
+    """The worker goes through them all the time."""
+    channels = [Channel("test", destination) for _ in range(3)]
+    seen = iter(delivery.channels)
+    next(seen)
+    channels += [Channel("test", destination) for _ in range(100)]
+    assert len(list(seen)) == 2
+    assert len(delivery.channels) == 103
+    del channels[50:]
+    assert len(list(delivery.channels)) == 50
+
+
+# Flush
+
+
+def test_flush_delivers(alone: None, destination: Destination) -> None:
+    """And is content when there is nothing to do."""
+    assert flush(0)
+    channel: Channel[int] = Channel("test", destination)
+    for number in range(1000):
+        channel.put(number)
+    assert flush(LONG)
+    assert destination.items == list(range(1000))
+    assert flush(0)
+
+
+def test_flush_gives_up_in_time(alone: None, destination: Destination) -> None:
+    """It says so, and the items are kept."""
+    destination.error = OSError("no")
+    channel: Channel[str] = Channel("test", destination)
+    channel.put("a")
+    assert flush(0.05) is False
+    assert channel.pending == 1
+    destination.error = None
+    assert flush(LONG) is True
+    assert destination.items == ["a"]
+
+
+def test_flush_waits_for_no_pause(alone: None) -> None:
+    """A destination that is back gets what it missed, though its pause is not over."""
+    failures = 3
+    sent: list[str] = []
+
+    def deliver(batch: list[str]) -> None:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise OSError("no")
+        sent.extend(batch)
+
+    channel: Channel[str] = Channel("test", deliver)
+    channel._pause = 1e9
+    channel.put("a")
+    assert flush(LONG)
+    assert sent == ["a"]
+
+
+# Processes
+
+
+def run(script: str, *, status: int = 0) -> str:
+    """What *script* prints, in a process of its own."""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=False)
+    assert done.returncode == status, done.stderr
+    return done.stdout
+
+
+FORK = """
+import os, threading
+from midwatch.delivery import Channel, channels, flush
+hangs, goes_on = threading.Event(), threading.Event()
+
+def deliver(batch):
+    if batch[0] == "first":
+        hangs.set()
+        goes_on.wait()
+    os.write(1, "".join(f"{os.getpid() == parent} {item}\\n" for item in batch).encode())
+
+parent = os.getpid()
+channel = Channel("test", deliver, batch=1)
+channel.dropped = 7
+channel.put("first")
+hangs.wait()
+channel.put("second")
+FORKED
+"""
+
+
+def test_a_forked_child_starts_empty() -> None:
+    """It delivers its own items by a worker of its own; the parent delivers its own, once."""
+    script = """
+child = os.fork()
+if child == 0:
+    assert (channel.pending, channel.sent, channel.dropped) == (0, 0, 0)
+    channel.put("of the child")
+    assert flush(20)
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+assert channel.pending == 2
+goes_on.set()
+assert flush(20)
+"""
+    assert run(FORK.replace("FORKED", script)).splitlines() == ["False of the child", "True first", "True second"]
+
+
+def test_multiprocessing_forks_too() -> None:
+    script = """
+import multiprocessing
+
+def work():
+    channel.put("of the child")
+    assert flush(20)
+
+child = multiprocessing.get_context("fork").Process(target=work)
+child.start()
+child.join()
+assert child.exitcode == 0
+goes_on.set()
+assert flush(20)
+"""
+    assert run(FORK.replace("FORKED", script)).splitlines() == ["False of the child", "True first", "True second"]
+
+
+def test_without_threads_flush_delivers_itself() -> None:
+    """Where no thread can be started, the caller of `flush` does the work, and no `put` raises."""
+    script = """
+import threading
+from midwatch.delivery import Channel, flush
+
+def start(self):
+    raise RuntimeError("can't start new thread")
+
+real, threading.Thread.start = threading.Thread.start, start
+sent, errors = [], [OSError("no"), OSError("no")]
+
+def deliver(batch):
+    if errors:
+        raise errors.pop()
+    sent.append((threading.current_thread() is threading.main_thread(), *batch))
+
+channel = Channel("test", deliver)
+channel.put("a")
+assert sent == []
+assert flush(20)
+assert sent == [(True, "a")]
+
+failing = Channel("failing", lambda batch: 1 / 0)
+failing.put("b")
+assert not flush(0.05)
+del failing
+
+threading.Thread.start = real
+channel.put("c")
+assert flush(20)
+assert sent[1:] == [(False, "c")]
+"""
+    run(script)
+
+
+def test_what_nobody_flushed_is_delivered_at_the_end() -> None:
+    """A script that ends at once loses nothing."""
+    script = """
+from midwatch.destinations import lines_to
+put = lines_to("stdout")
+for number in range(1000):
+    put(f"line {number}")
+"""
+    assert run(script).splitlines() == [f"line {number}" for number in range(1000)]
+
+
+def test_the_end_does_not_wait_for_ever() -> None:
+    """A destination that fails delays it by seconds, not more."""
+    script = """
+from midwatch.delivery import Channel
+channel = Channel("test", lambda batch: 1 / 0)
+channel.put("a")
+"""
+    assert run(script) == ""
+
+
+def test_nothing_runs_before_the_first_item() -> None:
+    """Importing starts no thread."""
+    script = """
+import threading, midwatch
+assert threading.active_count() == 1
+from midwatch.delivery import Channel, flush
+channel = Channel("test", print)
+assert threading.active_count() == 1
+channel.put("a")
+channel.put("b")
+assert flush(20)
+assert [thread.name for thread in threading.enumerate()] == ["MainThread", "midwatch-delivery"]
+"""
+    run(script)
+
+
+def test_the_end_of_a_batch_is_not_the_end_of_text() -> None:
+    """`io` of any kind can be a destination: what counts is that it raises or not."""
+    text = io.StringIO()
+    channel = by_hand(lambda batch: text.writelines(batch))  # noqa: PLW0108 - a list is what it is handed
+    channel.put("a")
+    channel.put("b")
+    channel.step()
+    assert text.getvalue() == "ab"
