@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from midwatch import ASGIMiddleware, LatencyMetrics, Plugin, RequestLog, Tracing, WSGIMiddleware
-from midwatch.logs import JsonFormatter
+from midwatch.logs import DeliveryHandler, JsonFormatter
 from midwatch.plugin import failures
 from midwatch.testing import Answer, ScriptedApp, call_asgi, call_wsgi
 
@@ -37,6 +37,20 @@ class Door:
 @pytest.fixture(params=["asgi", "wsgi"])
 def door(request: pytest.FixtureRequest) -> Door:
     return Door(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _no_handlers_left() -> Iterator[None]:
+    """What an installed application did to logging ends with its test."""
+    loggers = [logging.getLogger(), logging.getLogger("midwatch")]
+    kept = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    yield
+    for logger, handlers, level, propagate in kept:
+        for handler in [handler for handler in logger.handlers if isinstance(handler, DeliveryHandler)]:
+            if handler not in handlers:
+                logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import subprocess
 import sys
@@ -420,6 +419,44 @@ def test_flush_waits_for_no_pause(alone: None) -> None:
     assert sent == ["a"]
 
 
+def test_flush_delivers_itself_where_there_is_no_thread(
+    alone: None, destination: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a process that may start none; see also below."""
+
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    worker = delivery._Worker()
+    monkeypatch.setattr(delivery, "_worker", worker)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    channel = by_hand(destination)
+    channel.put("a")
+    assert destination.items == []
+    destination.error = OSError("no")
+    delivery.channels.add(channel)
+    assert not flush(0.05)
+    destination.error = None
+    assert flush(LONG)
+    assert destination.items == ["a"]
+    monkeypatch.undo()
+
+
+def test_a_child_forgets(destination: Destination, clock: Clock) -> None:
+    """What is queued, what failed and what was counted is the parent's; see also below."""
+    channel = by_hand(destination, max_items=2, max_bytes=20)
+    destination.error = OSError("no")
+    for item in "abc":
+        channel.put(item, 10)
+    channel.step()
+    channel.forget()
+    assert (channel.pending, channel.sent, channel.dropped) == (0, 0, 0)
+    destination.error = None
+    channel.put("d", 20)
+    assert channel.step()
+    assert destination.items == ["d"]
+
+
 # Processes
 
 
@@ -558,13 +595,3 @@ assert flush(20)
 assert [thread.name for thread in threading.enumerate()] == ["MainThread", "midwatch-delivery"]
 """
     run(script)
-
-
-def test_the_end_of_a_batch_is_not_the_end_of_text() -> None:
-    """`io` of any kind can be a destination: what counts is that it raises or not."""
-    text = io.StringIO()
-    channel = by_hand(lambda batch: text.writelines(batch))  # noqa: PLW0108 - a list is what it is handed
-    channel.put("a")
-    channel.put("b")
-    channel.step()
-    assert text.getvalue() == "ab"

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midwatch import Actor, Exchange, Outcome, Plugin, current
-from midwatch.exchange import field_name, field_value, without_port
 from midwatch.frameworks import Framework
+from midwatch.headers import field_name, field_value, without_port
 from midwatch.testing import Recorder, ScriptedApp, call_asgi, call_wsgi
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from midwatch import Exchange
 from midwatch.proxies import LOCAL, Networks, Proxies, address_of
 from midwatch.testing import Recorder, ScriptedApp, call_asgi
+
+if TYPE_CHECKING:
+    from midwatch import Exchange
 
 PROXY = ("10.0.0.1", 5000)
 TRUSTED = ["10.0.0.0/8", "fd00::/8"]

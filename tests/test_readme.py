@@ -35,7 +35,9 @@ def test_short_and_complete() -> None:
     """At most 150 lines; every exported name that a user calls is explained somewhere."""
     assert README.count("\n") <= 150
     documents = README + (ROOT / "docs" / "settings.md").read_text() + (midwatch.plugin.__doc__ or "")
-    assert [name for name in midwatch.__all__ if name not in documents + "Actor Outcome SettingsError flush inject"] == []
+    assert [
+        name for name in midwatch.__all__ if name not in documents + "Actor Outcome SettingsError flush inject"
+    ] == []
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\((?!http)([^)#]+)\)", README))

@@ -1,11 +1,12 @@
 """Traces, request logs, errors, metrics, audit trail and health for any ASGI or WSGI application, in one pass."""
 
 from . import audit
+from .answers import Hold, Outcome, Reply
 from .asgi import ASGIMiddleware
 from .audit import AuditTrail
 from .delivery import flush
 from .errors import ErrorReport
-from .exchange import Actor, Exchange, Hold, Outcome, Reply, current
+from .exchange import Actor, Exchange, current
 from .health import HealthCheck
 from .install import install
 from .logs import RequestLog

@@ -8,47 +8,34 @@ seconds; `started_at` is the one reading of the wall clock.
 
 from __future__ import annotations
 
-import re
-from concurrent.futures import Future, wait
-from enum import StrEnum
-from time import monotonic, perf_counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
+from threading import Lock
+from time import perf_counter, time_ns
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from opentelemetry.context import Context
+
+from .answers import Outcome
 from .context import get_current
+from .headers import without_port
 from .plugin import hook_failed
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import MutableMapping
 
-    from opentelemetry.context import Context
     from opentelemetry.trace import Span
 
     from .frameworks import Framework
+    from .headers import HeaderName, HeaderNames
     from .plugin import Moments
 
-__all__ = ["Actor", "Exchange", "HeaderName", "HeaderNames", "Hold", "Outcome", "Reply", "current"]
+__all__ = ["KEY", "Actor", "Exchange", "current"]
+
+FORWARDING: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+"""Request headers by which proxies say that they forwarded a request."""
 
 KEY: Final = "midwatch.exchange"
 """Where the exchange is found: in the ASGI scope, the WSGI environ and the OpenTelemetry context."""
-
-
-BODILESS: Final = frozenset({204, 304})
-"""Statuses whose responses have no body (RFC 9110 section 6.4.1)."""
-
-
-class Outcome(StrEnum):
-    """What became of an exchange; decided once, by the door."""
-
-    OK = "ok"
-    ERROR = "error"
-    """An exception left the app, or the status is 500 or above."""
-    ABORTED = "aborted"
-    """The client left before the last byte."""
-    INCOMPLETE = "incomplete"
-    """The app stopped before its response was complete."""
-    CANCELLED = "cancelled"
-    """The server or a timeout cancelled the app."""
 
 
 class Actor(NamedTuple):
@@ -59,104 +46,17 @@ class Actor(NamedTuple):
     name: str | None = None
 
 
-@final
-class Reply:
-    """
-    An answer given in place of the application's.
-
-    Args:
-        status: HTTP status code.
-        body: Text (sent as UTF-8) or bytes.
-        media_type: Value of `content-type`.
-        headers: Further headers.
-    """
-
-    __slots__ = ("body", "headers", "media_type", "status")
-
-    def __init__(
-        self,
-        status: int,
-        body: str | bytes = b"",
-        *,
-        media_type: str = "text/plain; charset=utf-8",
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        self.status = status
-        self.body = body.encode() if isinstance(body, str) else body
-        self.media_type = media_type
-        self.headers = dict(headers or {})
-
-
-@final
-class Hold:
-    """
-    Something to wait for before going on: the door waits in its own way (ASGI awaits, WSGI blocks).
-
-    A future that resolves to a `Reply` answers the request with it. A future that fails, or is not done in time,
-    answers with *otherwise*, or goes on as if nothing had been asked.
-
-    Args:
-        future: Resolved by another thread.
-        deadline: Seconds from now after which the door stops waiting.
-        otherwise: The answer when the future failed or is late.
-    """
-
-    __slots__ = ("_expires", "future", "otherwise")
-
-    def __init__(self, future: Future[Any], deadline: float, otherwise: Reply | None = None) -> None:
-        self.future = future
-        self.otherwise = otherwise
-        self._expires = monotonic() + deadline
-
-    @property
-    def remaining(self) -> float:
-        """Seconds left to wait."""
-        return max(0.0, self._expires - monotonic())
-
-    def wait(self) -> Reply | None:
-        """Block until the future is done or the time is up; its `answer`."""
-        wait((self.future,), self.remaining)
-        return self.answer()
-
-    def answer(self) -> Reply | None:
-        """What the future came to, now that waiting is over."""
-        if not self.future.done() or self.future.cancelled() or self.future.exception() is not None:
-            return self.otherwise
-        result = self.future.result()
-        return result if isinstance(result, Reply) else None
-
-
-class HeaderName:
-    """A header name in every spelling that a door needs, made once."""
-
-    __slots__ = ("asgi", "name", "wsgi")
-
-    def __init__(self, name: str) -> None:
-        self.name = name.lower()
-        self.asgi = field_name(self.name)
-        special = self.name in {"content-type", "content-length"}
-        self.wsgi = ("" if special else "HTTP_") + self.name.upper().replace("-", "_")
-
-
-class HeaderNames:
-    """Several header names, for `Exchange.headers`."""
-
-    __slots__ = ("asgi", "wsgi")
-
-    def __init__(self, *names: str) -> None:
-        known = [HeaderName(name) for name in names]
-        self.asgi = tuple(name.asgi for name in known)
-        self.wsgi = tuple(name.wsgi for name in known)
-
-
 class Exchange:
-    """
-    One request and its response. Made by a door, never by a plugin.
+    """One request and its response. Made by a door, never by a plugin."""
 
-    Defaults are attributes of the class, so that making one costs only what is known at once.
-    """
+    __slots__ = (
+        "__weakref__", "_actor", "_added", "_extra", "app_path", "bytes_in", "bytes_out", "client", "close_code",
+        "complete", "context", "disconnected", "duration", "ended", "error", "first_byte", "framework", "kind",
+        "method", "moments", "native", "outcome", "path", "peer", "request_id", "route", "scheme", "span", "span_id",
+        "started", "started_at", "status", "trace_flags", "trace_id",
+    )  # fmt: skip
 
-    kind = "http"
+    kind: str
     """`"http"` or `"websocket"`."""
     method: str
     """As received; strangers choose it."""
@@ -166,11 +66,11 @@ class Exchange:
     """`path` below the mount point (`root_path`, `SCRIPT_NAME`): what the application routes on."""
     scheme: str
     """`http`, `https`, `ws` or `wss`, as the client used it where a trusted proxy says so."""
-    peer: tuple[str, int] | None = None
+    peer: tuple[str, int] | None
     """Address and port of the socket's other end."""
-    client: str | None = None
+    client: str | None
     """Address of the client: the peer's, or what trusted proxies say of it (see `midwatch.proxies`)."""
-    route: str | None = None
+    route: str | None
     """Template of the matched route, mounts included; None where nothing matched or nothing routes, and until the
     framework is asked: when an error is noted or the exchange is over. The application may set it earlier."""
     native: MutableMapping[str, Any]
@@ -184,42 +84,57 @@ class Exchange:
     """Clock when the request was seen."""
     started_at: int
     """Wall clock of `started`, nanoseconds since the epoch."""
-    first_byte: float | None = None
+    first_byte: float | None
     """Clock when the response started."""
-    ended: float | None = None
+    ended: float | None
     """Clock when the last body byte was handed over."""
 
-    status: int | None = None
+    status: int | None
     """None until the response starts; 101 for an accepted websocket."""
-    bytes_in = 0
+    bytes_in: int
     """Body bytes that the application has read."""
-    bytes_out = 0
+    bytes_out: int
     """Body bytes handed over."""
-    complete = False
+    complete: bool
     """The whole response was handed over."""
-    disconnected = False
+    disconnected: bool
     """The client left before that."""
-    close_code: int | None = None
+    close_code: int | None
     """Of a websocket (RFC 6455 section 7.4)."""
-    error: BaseException | None = None
+    error: BaseException | None
     """What left the application, or what its framework turned into a 500; the latest of several."""
-    outcome: Outcome | None = None
+    outcome: Outcome | None
     """None until the exchange is over."""
-    duration = 0.0
+    duration: float
     """Seconds from the request to the last body byte, once the exchange is over."""
 
     context: Context
     """The OpenTelemetry context of this request."""
-    span: Span | None = None
+    span: Span | None
     """The server span, if there is one."""
-    trace_id: str | None = None
-    span_id: str | None = None
-    trace_flags = 0
-    request_id: str | None = None
+    trace_id: str | None
+    span_id: str | None
+    trace_flags: int
+    request_id: str | None
 
-    _actor: Actor | None = None
-    _added: list[Any] | None = None
-    _extra: dict[str, Any] | None = None
+    _actor: Actor | None
+    _added: list[Any] | None
+    _extra: dict[str, Any] | None
+
+    def __init__(self, native: MutableMapping[str, Any], moments: Moments, framework: Framework) -> None:
+        self.started = perf_counter()
+        self.started_at = time_ns()
+        self.native = native
+        self.moments = moments
+        self.framework = framework
+        self.context = Context({KEY: self})
+        self.kind = "http"
+        self.peer = self.client = self.route = self.first_byte = self.ended = self.status = self.close_code = None
+        self.error = self.outcome = self.span = self.trace_id = self.span_id = self.request_id = None
+        self._actor = self._added = self._extra = None
+        self.bytes_in = self.bytes_out = self.trace_flags = 0
+        self.complete = self.disconnected = False
+        self.duration = 0.0
 
     @property
     def http_version(self) -> str:
@@ -286,26 +201,16 @@ class Exchange:
     def extra(self) -> dict[str, Any]:
         """What plugins keep for themselves, by a name of their own."""
         if self._extra is None:
-            # Threads of one request may both be first; setdefault lets one of them win for both.
-            self._extra = self.__dict__.setdefault("extra", {})
+            with _first:  # Threads of one request may both be first.
+                self._extra = {} if self._extra is None else self._extra
         return self._extra
 
     @property
     def error_type(self) -> str | None:
         """`error.type` of the semantic conventions: exception class, status or outcome; None when all went well."""
-        if self.outcome is None or self.outcome is _ERROR:
+        if self.outcome is None or self.outcome is Outcome.ERROR:
             return str(self.status) if self.error is None else type(self.error).__qualname__
-        return None if self.outcome is _OK else str(self.outcome)
-
-    def fail(self, error: BaseException) -> Reply | None:
-        """Note that *error* left the application; runs `on_error` once per exception object."""
-        if self.error is error:
-            return None
-        self.error = error
-        self.find_route()
-        if self.disconnected and _is_departure(error):
-            return None
-        return self.moments.error(self)
+        return None if self.outcome is Outcome.OK else str(self.outcome)
 
     @property
     def actor(self) -> Actor | None:
@@ -321,95 +226,8 @@ class Exchange:
     def actor(self, actor: Actor) -> None:
         self._actor = actor
 
-    def find_route(self) -> None:
-        """Ask the framework for the route, unless it is known; for doors."""
-        if self.route is None:
-            try:
-                self.route = self.framework.route(self.native)
-            except Exception:
-                hook_failed(self.framework.route)
 
-    def conclude(self, *, cancelled: bool = False) -> None:
-        """Decide the outcome and tell every plugin, once; for doors."""
-        if self.outcome is not None:
-            return
-        if self.ended is None:
-            self.ended = perf_counter()
-        self.duration = self.ended - self.started
-        if self.route is None:
-            self.find_route()
-        if self.complete and self.error is None and not self.disconnected:
-            self.outcome = _OK if self.status is None or self.status < 500 else _ERROR
-        else:
-            self.outcome = self._fate(cancelled)
-        self.moments.finish(self)
-
-    def _fate(self, cancelled: bool) -> Outcome:
-        if self.disconnected and (self.error is None or _is_departure(self.error)):
-            return Outcome.ABORTED
-        if self.error is not None:
-            if self.status is None:
-                # Both specifications have the server answer 500 when the app raised before it started.
-                self.status = 500
-            return Outcome.ERROR
-        return Outcome.CANCELLED if cancelled else Outcome.INCOMPLETE
-
-
-_OK = Outcome.OK
-_ERROR = Outcome.ERROR
-
-FORWARDING: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
-_DEPARTURES: Final = frozenset({"ClientDisconnect", "WebSocketDisconnect"})
-
-
-def _is_departure(error: BaseException | None) -> bool:
-    """Whether *error* only says that the client left: the server's OSError, or a framework's name for it."""
-    for _ in range(16):
-        if error is None:
-            return False
-        if isinstance(error, OSError) or type(error).__name__ in _DEPARTURES:
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-_is_token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
-_is_field_value = re.compile(r"[\t\x20-\x7e\xa0-\xff]*").fullmatch
-_field_names: dict[str, bytes] = {}
-
-
-def field_name(name: str) -> bytes:
-    """
-    *name* as it goes into a header line.
-
-    Raises:
-        ValueError: it is no token (RFC 9110 section 5.1).
-    """
-    known = _field_names.get(name)
-    if known is None:
-        if not _is_token(name):
-            raise ValueError(f"not the name of a header: {name!r}")
-        known = _field_names[name] = name.encode()
-    return known
-
-
-def field_value(value: str) -> bytes:
-    """
-    *value* as it goes into a header line.
-
-    Raises:
-        ValueError: it holds a control character, or one outside Latin-1 (RFC 9110 section 5.5).
-    """
-    if value.isascii() and value.isprintable():
-        return value.encode()
-    if not _is_field_value(value):
-        raise ValueError(f"not the value of a header: {value!r}")
-    return value.encode("latin-1")
-
-
-def without_port(host: str) -> str:
-    """The host of a `Host` header (RFC 9110 section 7.2)."""
-    return host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+_first = Lock()
 
 
 def current() -> Exchange | None:

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .exchange import Exchange, Hold, Reply
+    from .answers import Hold, Reply
+    from .exchange import Exchange
 
 __all__ = ["Moments", "Plugin", "failures", "hook_failed"]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from midwatch import verdict
 from midwatch.errors import ErrorReport, fingerprint
 from midwatch.exchange import current
 from midwatch.frameworks import Framework
@@ -186,8 +187,8 @@ def test_an_object_is_reported_once_in_one_exchange(door: Any, lines: Any) -> No
     def before() -> None:
         exchange = current()
         assert exchange is not None
-        exchange.fail(first)
-        exchange.fail(second)
+        verdict.fail(exchange, first)
+        verdict.fail(exchange, second)
         raise first
 
     door.call(door.watch(ScriptedApp(before=before), ErrorReport()))

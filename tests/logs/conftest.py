@@ -6,14 +6,16 @@ import json
 import logging
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from midwatch.destinations import Line
 from midwatch.logs import DeliveryHandler, JsonFormatter
 from midwatch.plugin import failures
 from midwatch.service import Service
+
+if TYPE_CHECKING:
+    from midwatch.destinations import Line
 
 SERVICE = Service("shop", "1.2", "test")
 

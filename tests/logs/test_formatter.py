@@ -28,7 +28,7 @@ from midwatch.logs.timestamp import rfc3339
 from midwatch.service import Service
 from midwatch.testing import ScriptedApp
 
-app_log = logging.Logger("app", logging.INFO)
+app_log = logging.Logger("app", logging.INFO)  # noqa: LOG001
 """Apart from all others: pytest's own handler raises where a message does."""
 
 many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
@@ -245,8 +245,8 @@ class HostileList(list[int]):
 
 
 class Liar:
-    @property
-    def __class__(self) -> Any:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         raise RuntimeError("hostile")
 
 
@@ -302,7 +302,7 @@ VALUES: list[Any] = [
     {1, 2},
     frozenset({"a"}),
     {"a": {"b": {"c": 1}}},
-    {1: 2, None: 3, (1, 2): 4, "\ud800": 5, b"k": 6, 1.5: 7, True: 8},
+    {1: 2, None: 3, (1, 2): 4, "\ud800": 5, b"k": 6, 1.5: 7, False: 8},
     dict.fromkeys(map(str, range(1_000_000))),
     list(range(1_000_000)),
     cycle,

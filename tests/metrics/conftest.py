@@ -10,7 +10,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from midwatch import Exchange, Outcome
+from midwatch.frameworks import Framework
 from midwatch.metrics import LatencyMetrics
+from midwatch.plugin import Moments
+from midwatch.testing import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +82,7 @@ def finished() -> Callable[..., Exchange]:
     """Makes exchanges that are over."""
 
     def _finished(**said: Any) -> Exchange:
-        exchange = Exchange()
+        exchange = Exchange({}, Moments([Recorder()]), Framework())
         exchange.method, exchange.path, exchange.app_path = "GET", "/", "/"
         exchange.started, exchange.started_at, exchange.ended = 0.0, 1_700_000_000_000_000_000, 0.0
         exchange.status, exchange.outcome = 200, Outcome.OK

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import enum
+import importlib
 import importlib.util
 import json
 import math
@@ -142,7 +143,7 @@ def check_value(value: Any, depth: int = 0) -> None:
 
 
 def made(name: Any = "work", *, parent: str | None = None, kind: SpanKind = SpanKind.INTERNAL, state: str = "") -> Span:
-    return Span(name, kind, T, P, parent, 3, state, 1_700_000_000_000_000_000, [].append)
+    return Span(name, kind, T, P, parent, 3, state, 1_700_000_000_000_000_000, lambda span: None)
 
 
 def encoded(span: Span) -> dict[str, Any]:
@@ -222,6 +223,12 @@ def test_little_is_said_of_a_plain_span() -> None:
     assert set(encoded(made())) == required
 
 
+def test_a_link_to_a_trace_without_state() -> None:
+    span = made()
+    span.add_link(made().get_span_context())
+    assert encoded(span)["links"] == [{"traceId": T, "spanId": P, "attributes": []}]
+
+
 def test_the_resource() -> None:
     """The service, by its attributes; all spans of a batch below it."""
     data = json.loads(encode_spans([made(), made()], SERVICE))
@@ -291,8 +298,8 @@ class HostileList(list[int]):
 
 
 class Liar:
-    @property
-    def __class__(self) -> Any:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         raise RuntimeError("hostile")
 
 
@@ -302,7 +309,7 @@ deep: list[Any] = []
 for _ in range(100_000):
     deep = [deep]
 
-VALUES = [
+VALUES: list[tuple[Any, Any]] = [
     ("text", {"stringValue": "text"}),
     ("", {"stringValue": ""}),
     (True, {"boolValue": True}),
@@ -389,8 +396,8 @@ def test_any_attributes_are_one_valid_line(attributes: dict[str, Any], name: str
 )
 def test_the_protocols_own_reader_takes_it() -> None:
     """Ids are hexadecimal in this form and base64 in protobuf's, which is the one difference."""
-    from google.protobuf import json_format
-    from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+    json_format = importlib.import_module("google.protobuf.json_format")
+    protocol = importlib.import_module("opentelemetry.proto.trace.v1.trace_pb2")
 
     span = made(parent=P, state="a=1")
     for number, (value, _) in enumerate(VALUES):
@@ -401,7 +408,7 @@ def test_the_protocols_own_reader_takes_it() -> None:
         lambda m: f'"{m[1]}":"{base64.b64encode(bytes.fromhex(m[2])).decode()}"',
         encode_spans([span], SERVICE),
     )
-    json_format.Parse(line, TracesData())
+    json_format.Parse(line, protocol.TracesData())
 
 
 def test_a_file_of_spans(door: Any, tmp_path: Path) -> None:

@@ -243,6 +243,7 @@ CLEANED = [
     # 512 characters: long members go first, then those on the right
     ([f"a=1,{LONG},b=2"], f"a=1,{LONG},b=2"),
     ([f"a=1,{LONG},x={'x' * 250},y={'y' * 120},b=2"], f"a=1,x={'x' * 250},y={'y' * 120},b=2"),
+    ([f"x={'x' * 256},y={'y' * 256},w={'w' * 256},b=2"], f"w={'w' * 256},b=2"),
     ([f"x={'x' * 250},y={'y' * 250},z={'z' * 4}"], f"x={'x' * 250},y={'y' * 250},z={'z' * 4}"),
     ([f"x={'x' * 250},y={'y' * 250},z={'z' * 5}"], f"y={'y' * 250},z={'z' * 5}"),
     ([",".join(f"k{n}={'v' * 120}" for n in range(5))], ",".join(f"k{n}={'v' * 120}" for n in range(4))),

@@ -10,6 +10,7 @@ from ..exchange import KEY, Exchange
 from ..frameworks.starlette import Starlette
 from ..lifecycle import Lifecycle
 from ..plugin import Moments
+from ..verdict import conclude, fail
 from .lifespan import lifespan
 from .observed import Observed
 from .reply import responder, settle
@@ -79,7 +80,7 @@ class ASGIMiddleware:
             else:
                 await exchange.answer(reply)
         except Exception as error:
-            reply = exchange.fail(error)
+            reply = fail(exchange, error)
             if reply is not None:
                 await exchange.answer_failure(reply)
             raise
@@ -87,7 +88,7 @@ class ASGIMiddleware:
             cancelled = True
             raise
         finally:
-            exchange.conclude(cancelled=cancelled)
+            conclude(exchange, cancelled=cancelled)
             # A coroutine that the garbage collector closes ends in a foreign context, with nothing to restore.
             if not cancelled or get_current() is context:
                 detach(token)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from time import perf_counter, time_ns
+from time import perf_counter
 from typing import TYPE_CHECKING, Final, final
 
-from opentelemetry.context import Context
-
-from ..exchange import KEY, Exchange, field_name, field_value
+from ..exchange import Exchange
+from ..headers import field_name, field_value
 from .reply import responder, settle
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
-    from ..exchange import HeaderName, HeaderNames, Reply
+    from ..answers import Reply
     from ..frameworks import Framework
+    from ..headers import HeaderName, HeaderNames
     from ..plugin import Answers, Moments
     from ..proxies import Proxies
 
@@ -30,9 +30,7 @@ ABNORMAL: Final = 1006
 class Observed(Exchange):
     """One HTTP request or websocket connection."""
 
-    _headers: dict[bytes, bytes] | None = None
-    _start: Message | None = None
-    _replaced = False
+    __slots__ = ("_headers", "_receive", "_replaced", "_send", "_start")
 
     def __init__(
         self,
@@ -43,14 +41,12 @@ class Observed(Exchange):
         framework: Framework,
         proxies: Proxies | None,
     ) -> None:
-        self.started = perf_counter()
-        self.started_at = time_ns()
-        self.native = scope
-        self.moments = moments
-        self.framework = framework
-        self.context = Context({KEY: self})
+        super().__init__(scope, moments, framework)
         self._receive = receive
         self._send = send
+        self._headers: dict[bytes, bytes] | None = None
+        self._start: Message | None = None
+        self._replaced = False
         self.path = self.app_path = path = scope["path"]
         root = scope.get("root_path")
         if root and path.startswith(root):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ..exchange import BODILESS, Hold, Reply
+from ..answers import BODILESS, Hold, Reply
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Scope

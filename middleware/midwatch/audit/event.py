@@ -28,7 +28,7 @@ from functools import lru_cache
 from time import gmtime, strftime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..exchange import Outcome
+from ..answers import Outcome
 from .canonical import Copy, canonical
 
 if TYPE_CHECKING:

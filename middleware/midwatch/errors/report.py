@@ -28,7 +28,8 @@ from .text import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..exchange import Exchange, Reply
+    from ..answers import Reply
+    from ..exchange import Exchange
 
 __all__ = ["ErrorReport"]
 

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ..exchange import Actor, current
+from ..verdict import fail
 from . import Framework, descends
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _note(sender: object, **rest: object) -> None:
     exchange = current()
     error = sys.exc_info()[1]
     if exchange is not None and error is not None:
-        exchange.fail(error)
+        fail(exchange, error)
 
 
 def django_settings() -> Any:

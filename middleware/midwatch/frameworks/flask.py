@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ..exchange import Actor, current
+from ..verdict import fail, find_route
 from . import Framework, descends
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Werkzeug(Framework):
 
     def remember(self, exchange: Exchange) -> None:
         if exchange.route is None:
-            exchange.find_route()
+            find_route(exchange)
         if "flask_login" in sys.modules:
             _ = exchange.actor
 
@@ -70,4 +71,4 @@ def wrap_flask(app: Any, door: Callable[[Any, Framework], WSGIMiddleware]) -> No
 def _note(sender: object, exception: BaseException, **rest: object) -> None:
     exchange = current()
     if exchange is not None:
-        exchange.fail(exception)
+        fail(exchange, exception)

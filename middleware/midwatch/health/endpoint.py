@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, final
 
-from ..exchange import Hold, Reply
+from ..answers import Hold, Reply
 from ..plugin import Plugin
 from ..proxies import LOCAL, Networks
 from ..service import Service

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ..exchange import Reply
+from ..answers import Reply
 from ..logs.safe import encode_line
 from .result import Status
 

@@ -7,12 +7,13 @@ fields (`timestamp`, `message`, the host without its port) is made then.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
-from ..exchange import without_port
+from ..headers import without_port
 from .safe import encode_line, plain_fields
 from .timestamp import rfc3339
 
@@ -25,7 +26,7 @@ MAX_TEXT: Final = 1024
 class RequestLine(msgspec.Struct, omit_defaults=True, gc=False):
     """One exchange. What is unknown is None, and left out of the line."""
 
-    timestamp: float | str
+    timestamp: float | datetime | str
     level: str
     logger: str
     message: str | UnsetType
@@ -63,7 +64,10 @@ class RequestLine(msgspec.Struct, omit_defaults=True, gc=False):
             self.duration = round(self.duration, 6) if self.duration is not None else None
             self.time_to_first_byte = None if self.time_to_first_byte is None else round(self.time_to_first_byte, 6)
             ended = self.timestamp
-            self.timestamp = ended if isinstance(ended, str) else rfc3339(ended)
+            if isinstance(ended, float):
+                timestamp = datetime.fromtimestamp(ended, UTC)
+                # A whole second would be encoded without its microseconds.
+                self.timestamp = timestamp if timestamp.microsecond else rfc3339(ended)
             self.server = without_port(self.server[:MAX_TEXT]) if self.server else None
             self.user_agent = self.user_agent[:MAX_TEXT] if self.user_agent else None
             self.message = f"{self.method} {self.path} {self.status or '-'}"

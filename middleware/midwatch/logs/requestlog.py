@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, final
 
 from msgspec import UNSET
 
-from ..exchange import HeaderNames, Outcome
+from ..answers import Outcome
+from ..headers import HeaderNames
 from ..plugin import Plugin
 from ..service import Service
 from .line import RequestLine

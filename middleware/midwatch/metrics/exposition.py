@@ -18,7 +18,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..exchange import Reply
+    from ..answers import Reply
 
 __all__ = ["OPENMETRICS", "TEXT", "Format", "Renders", "negotiate"]
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, final
 import prometheus_client
 from prometheus_client import CollectorRegistry
 
-from ..exchange import Outcome
+from ..answers import Outcome
 from ..logs.safe import safe_text
 from ..plugin import Plugin
 from ..proxies import LOCAL, Networks
@@ -33,7 +33,8 @@ from .series import SeriesTable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ..exchange import Exchange, Hold, Reply
+    from ..answers import Hold, Reply
+    from ..exchange import Exchange
 
 __all__ = ["BUCKETS", "SIZE_BUCKETS", "LatencyMetrics"]
 

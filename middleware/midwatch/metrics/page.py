@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import msgspec
 
-from ..exchange import Hold, Reply
+from ..answers import Hold, Reply
 from .exposition import Renders, negotiate
 
 if TYPE_CHECKING:

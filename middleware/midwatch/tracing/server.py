@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, final
 
 from opentelemetry.trace import SpanKind, StatusCode
 
-from ..delivery import flush
-from ..exchange import HeaderName, HeaderNames, Outcome
+from ..answers import Outcome
+from ..headers import HeaderName, HeaderNames
 from ..plugin import Plugin
 from . import outgoing
 from .baggage import BAGGAGE, parse_baggage
@@ -110,7 +110,3 @@ class Tracing(Plugin):
         if exchange.outcome is not Outcome.OK:
             span.set_status(StatusCode.ERROR)
         span.end(exchange.started_at + int(exchange.duration * 1e9))
-
-    def on_shutdown(self, deadline: float) -> None:
-        """Have the last spans written."""
-        flush(deadline)

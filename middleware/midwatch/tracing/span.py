@@ -53,12 +53,11 @@ class Span(SpanAPI):
         export: Takes the finished span; None when it is not recorded. It then still carries the trace on.
     """
 
-    end_time = 0
-    dropped = dropped_events = 0
-    status = StatusCode.UNSET
-    status_description: str | None = None
-    links: Sequence[Link] = ()
-    _context: SpanContext | None = None
+    __slots__ = (
+        "_context", "_recording", "attributes", "dropped", "dropped_events", "end_time", "events", "export", "kind",
+        "links", "name", "parent_id", "span_id", "start_time", "status", "status_description", "trace_flags",
+        "trace_id", "trace_state",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -81,10 +80,15 @@ class Span(SpanAPI):
         self.trace_state = trace_state
         self.start_time = start_time
         self.export = export
+        self._context: SpanContext | None = None
         self._recording = export is not None
         if export is not None:
             self.attributes: dict[str, AttributeValue] = {}
             self.events: list[Event] = []
+            self.links: Sequence[Link] = ()
+            self.status = StatusCode.UNSET
+            self.status_description: str | None = None
+            self.end_time = self.dropped = self.dropped_events = 0
 
     def get_span_context(self) -> SpanContext:
         """Ids, flags and state, as the API wants them."""

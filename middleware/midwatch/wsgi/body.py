@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, final
 
 from ..context import attach, detach, get_current
+from ..verdict import conclude, fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,7 +28,7 @@ def wrap(exchange: Observed, body: Iterable[bytes], context: Context) -> Iterabl
     wrapper = exchange.native.get("wsgi.file_wrapper")
     if isinstance(wrapper, type) and isinstance(body, wrapper) and exchange.replacement is None:
         exchange.hand_over()
-        exchange.conclude()
+        conclude(exchange)
         return body
     return (SizedBody if hasattr(body, "__len__") else Body)(exchange, body, context)
 
@@ -69,7 +70,7 @@ class Body:
             exchange.complete = exchange.status is not None
             raise
         except Exception as error:
-            exchange.fail(error)
+            fail(exchange, error)
             raise
         finally:
             self._context = get_current()
@@ -92,18 +93,18 @@ class Body:
             if close is not None:
                 close()
         except Exception as error:
-            exchange.fail(error)
+            fail(exchange, error)
             raise
         finally:
             exchange.disconnected = exchange.disconnected or (exchange.error is None and exchange.cut_short)
-            exchange.conclude()
+            conclude(exchange)
             detach(token)
 
     def __del__(self) -> None:
         # Servers close what they do not finish; a body that is only dropped had a test client, which wanted no more.
         if not self._closed and self._exchange.outcome is None:
             self._exchange.complete = True
-            self._exchange.conclude()
+            conclude(self._exchange)
 
 
 @final

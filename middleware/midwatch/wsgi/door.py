@@ -10,6 +10,7 @@ from ..exchange import KEY, Exchange
 from ..frameworks.flask import Werkzeug
 from ..lifecycle import Lifecycle
 from ..plugin import Moments
+from ..verdict import conclude, fail
 from .body import FailedBody, wrap
 from .observed import Observed
 from .reply import respond, settle
@@ -80,16 +81,16 @@ class WSGIMiddleware:
             over = False
             return wrap(exchange, body, context)
         except Exception as error:
-            reply = exchange.fail(error)
+            reply = fail(exchange, error)
             if reply is None or exchange.status is not None or exchange.framework.answers:
-                exchange.conclude()
+                conclude(exchange)
                 raise
             over = False
             failed = FailedBody(respond(reply, environ, exchange.start_response), error)
             return wrap(exchange, failed, context)
         finally:
             if over:
-                exchange.conclude(cancelled=True)
+                conclude(exchange, cancelled=True)
             detach(token)
 
     def _join(self, exchange: Exchange, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from time import perf_counter, time_ns
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, final
 
-from opentelemetry.context import Context
-
-from ..exchange import BODILESS, KEY, Exchange, field_name, field_value
+from ..answers import BODILESS
+from ..exchange import Exchange
+from ..headers import field_name, field_value
 from .reply import respond, settle
 
 if TYPE_CHECKING:
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-    from ..exchange import HeaderName, HeaderNames, Reply
+    from ..answers import Reply
     from ..frameworks import Framework
+    from ..headers import HeaderName, HeaderNames
     from ..plugin import Moments
     from ..proxies import Proxies
 
@@ -34,9 +35,10 @@ _keys: dict[str, str] = {"content-type": "CONTENT_TYPE", "content-length": "CONT
 class Observed(Exchange):
     """One request."""
 
-    replacement: list[bytes] | None = None
+    __slots__ = ("_start", "_started", "_write", "environ", "replacement")
+
+    replacement: list[bytes] | None
     """Body of the answer that a plugin put in place of the application's."""
-    _started: list[tuple[str, str]] = []  # noqa: RUF012 - never changed in place
     _write: Callable[[bytes], object]
 
     def __init__(
@@ -47,13 +49,11 @@ class Observed(Exchange):
         framework: Framework,
         proxies: Proxies | None,
     ) -> None:
-        self.started = perf_counter()
-        self.started_at = time_ns()
-        self.native = self.environ = environ
-        self.moments = moments
-        self.framework = framework
-        self.context = Context({KEY: self})
+        super().__init__(environ, moments, framework)
+        self.environ = environ
         self._start = start_response
+        self._started: list[tuple[str, str]] = []
+        self.replacement = None
         self.method = environ.get("REQUEST_METHOD", "GET")
         path: str = environ.get("PATH_INFO", "")
         root: str = environ.get("SCRIPT_NAME", "")

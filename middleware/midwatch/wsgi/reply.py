@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..exchange import BODILESS, Hold, Reply
+from ..answers import BODILESS, Hold, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
