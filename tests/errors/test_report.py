@@ -289,11 +289,11 @@ def test_without_tracing_the_answer_has_no_ids(door: Any) -> None:
     assert sorted(json.loads(answer.body)) == ["status", "title", "type"]
 
 
-def test_an_exception_that_was_reported_is_still_answered_for(door: Any, lines: Any) -> None:
-    """An object that is raised again in another request is one line and two answers."""
+def test_an_exception_that_is_kept_and_raised_again(door: Any, lines: Any) -> None:
+    """An object that is raised again in another request is another error, and answered for."""
     app = door.watch(ScriptedApp(before=fail(ValueError("kept"))), ErrorReport())
     assert [door.call(app).status, door.call(app).status] == [500, 500]
-    assert len(lines.all) == 1
+    assert [line["error.count"] for line in lines.all] == [1, 2]
 
 
 def test_respond_server_leaves_the_answer_to_the_server(door: Any, lines: Any) -> None:

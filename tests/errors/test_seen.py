@@ -7,6 +7,7 @@ import gc
 import pickle
 import threading
 import weakref
+from time import perf_counter
 
 import pytest
 
@@ -32,22 +33,22 @@ KINDS = [ValueError, Own, Slotted]
 def test_an_object_is_seen_once(kind: type[Exception]) -> None:
     """The same object is known again, an equal one is not."""
     error = kind("x")
-    assert [first_sight(error), first_sight(error), first_sight(kind("x"))] == [True, False, True]
+    assert [first_sight(error, 0.0), first_sight(error, 0.0), first_sight(kind("x"), 0.0)] == [True, False, True]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_copy_is_another_object(kind: type[Exception]) -> None:
     """What was copied or came from another process has not been reported."""
     error = kind("x")
-    assert first_sight(error)
-    assert first_sight(copy.copy(error))
-    assert first_sight(pickle.loads(pickle.dumps(error)))
+    assert first_sight(error, 0.0)
+    assert first_sight(copy.copy(error), 0.0)
+    assert first_sight(pickle.loads(pickle.dumps(error)), 0.0)
 
 
 def test_what_is_seen_is_not_kept_alive() -> None:
     """Exceptions hold their frames and all that is in them; remembering one does not hold it."""
     errors = [Own(str(number)) for number in range(100)]
-    assert all(first_sight(error) for error in errors)
+    assert all(first_sight(error, 0.0) for error in errors)
     left = [weakref.ref(error) for error in errors]
     known = len(seen._known)
     del errors
@@ -59,7 +60,7 @@ def test_what_is_seen_is_not_kept_alive() -> None:
 def test_an_own_exception_is_left_as_it_was() -> None:
     """The application's exceptions get no attribute that its handlers would show."""
     error = Own("x")
-    first_sight(error)
+    first_sight(error, 0.0)
     assert vars(error) == {}
 
 
@@ -72,7 +73,7 @@ def test_of_many_threads_one_is_first(kind: type[Exception]) -> None:
 
     def ask() -> None:
         start.wait()
-        found.append(first_sight(error))
+        found.append(first_sight(error, 0.0))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -97,3 +98,15 @@ def test_counts_do_not_get_lost_between_threads() -> None:
     for thread in threads:
         thread.join()
     assert counts.add("a") == 4001
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_object_raised_again_by_a_later_request_is_another_error(kind: type[Exception]) -> None:
+    """An exception that a module keeps and raises each time: no occurrence is lost."""
+    error = kind("kept")
+    first = perf_counter()
+    assert first_sight(error, first)
+    assert not first_sight(error, first)
+    later = perf_counter()
+    assert first_sight(error, later)
+    assert not first_sight(error, later)

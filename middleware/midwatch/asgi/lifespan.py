@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
-
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
@@ -35,8 +33,7 @@ async def lifespan(door: ASGIMiddleware, scope: Scope, receive: Receive, send: S
 
     async def observe_send(message: Message) -> None:
         if message["type"] in STOPPED:
-            # In a thread: what is flushed may need the event loop to get away.
-            await anyio.to_thread.run_sync(door.lifecycle.stop)
+            await _stop(door)
         await send(message)
 
     try:
@@ -56,5 +53,12 @@ async def _stand_in(door: ASGIMiddleware, receive: Receive, send: Send) -> None:
     door.lifecycle.start()
     await send({"type": "lifespan.startup.complete"})
     await receive()
-    await anyio.to_thread.run_sync(door.lifecycle.stop)
+    await _stop(door)
     await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _stop(door: ASGIMiddleware) -> None:
+    """In a thread: what is flushed may need the event loop to get away."""
+    import anyio.to_thread  # noqa: PLC0415 - WSGI applications never need it
+
+    await anyio.to_thread.run_sync(door.lifecycle.stop)

@@ -76,7 +76,7 @@ class ErrorReport(Plugin):
     def on_error(self, exchange: Exchange) -> Reply | None:
         """Report the exception, unless this object was; answer for the application."""
         error = exchange.error
-        if error is not None and first_sight(error):
+        if error is not None and first_sight(error, exchange.started):
             try:
                 self._report(exchange, error)
             except Exception:

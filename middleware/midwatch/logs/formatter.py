@@ -71,7 +71,8 @@ class JsonFormatter(BaseJsonFormatter):
         info = record.exc_info
         error = info[1] if isinstance(info, tuple) else None
         if error is not None:
-            fields["exception.type"] = type(error).__qualname__
+            kind = type(error)
+            fields["exception.type"] = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
             fields["exception.message"] = safe_text(error)
         elif not record.exc_text:
             return

@@ -69,6 +69,7 @@ class RequestLine(msgspec.Struct, omit_defaults=True, gc=False):
                 # A whole second would be encoded without its microseconds.
                 self.timestamp = timestamp if timestamp.microsecond else rfc3339(ended)
             self.server = without_port(self.server[:MAX_TEXT]) if self.server else None
+            self.trace_flags = self.trace_flags if self.trace_id else None
             self.user_agent = self.user_agent[:MAX_TEXT] if self.user_agent else None
             self.message = f"{self.method} {self.path} {self.status or '-'}"
         return self

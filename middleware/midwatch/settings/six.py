@@ -143,8 +143,8 @@ class MetricSettings(Section, frozen=True, kw_only=True):
         int,
         Setting(
             kinds.count,
-            "Most combinations of method, route and status that are kept apart; what comes after them counts as"
-            " other. Bounds memory against strangers.",
+            "Most combinations of method, route and status that are kept apart; what comes after them counts"
+            " under the route `overflow`. Bounds memory against strangers.",
             500,
         ),
     ] = 2000
