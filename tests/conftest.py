@@ -42,7 +42,7 @@ def door(request: pytest.FixtureRequest) -> Door:
 @pytest.fixture(autouse=True)
 def _no_handlers_left() -> Iterator[None]:
     """What an installed application did to logging ends with its test."""
-    loggers = [logging.getLogger(), logging.getLogger("midwatch")]
+    loggers = [logging.getLogger(name) for name in ("", "midwatch", "midwatch.request")]
     kept = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     yield
     for logger, handlers, level, propagate in kept:

@@ -226,8 +226,8 @@ class _Worker:
             for channel in channels:
                 channel.hurry()
             if self._thread is None:
-                if not self.round() or any(channel.pending for channel in channels):
-                    self._hurry.wait(min(left, FIRST_PAUSE))
+                self.round()
+                self._hurry.wait(min(left, LINGER))
                 continue
             with self._round:
                 self._hurry.set()
