@@ -265,6 +265,11 @@ def test_a_failure_is_told_once_a_minute(
     ]
 
 
+class HostileError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("hostile")
+
+
 def test_a_log_handler_that_raises_does_not_end_the_worker(alone: None, destination: Destination) -> None:
     """What tells of a failure may fail."""
 
@@ -275,7 +280,7 @@ def test_a_log_handler_that_raises_does_not_end_the_worker(alone: None, destinat
     broken = Broken()
     delivery.logger.addHandler(broken)
     try:
-        destination.error = OSError("no")
+        destination.error = HostileError()
         failing: Channel[str] = Channel("failing", destination)
         failing.put("a")
         sent = threading.Event()

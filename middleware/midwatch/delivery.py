@@ -38,9 +38,7 @@ IDLE_ROUNDS: Final = 5
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 TELL_EVERY: Final = 60.0
-
 LAST_WORDS: Final = 2.0
-"""Seconds that the end of the process waits for what nobody has flushed."""
 
 
 class Channel(Generic[T]):
@@ -71,10 +69,8 @@ class Channel(Generic[T]):
         self.name = name
         self.sent = self.dropped = 0
         self._deliver = deliver
-        self._max_items = max_items
-        self._max_bytes = max_bytes
-        self._batch = batch
-        self._give_up = give_up
+        self._max_items, self._max_bytes = max_items, max_bytes
+        self._batch, self._give_up = batch, give_up
         self._items: deque[T] = deque()
         self._bytes = 0
         self._flight: list[T] = []
@@ -129,14 +125,14 @@ class Channel(Generic[T]):
             self._failing_since = now
         self._pause = min(max(FIRST_PAUSE, 2 * self._pause), LONGEST_PAUSE)
         self._not_before = now + self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-        self._tell(f"{type(error).__name__}: {error}")
+        self._tell(error)
 
-    def _tell(self, why: str) -> None:
+    def _tell(self, why: str | Exception) -> None:
         if monotonic() - self._told_at >= TELL_EVERY:
             self._told_at = monotonic()
             lost, self._told = self.dropped - self._told, self.dropped
-            # A broken log handler must not end the worker.
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception):  # Neither a broken log handler nor a hostile error ends the worker.
+                why = why if isinstance(why, str) else f"{type(why).__name__}: {why}"
                 logger.warning("%s: %d pending, %d dropped since last told, %s", self.name, self.pending, lost, why)
 
     def report_drops(self) -> None:
@@ -157,16 +153,14 @@ class Channel(Generic[T]):
 
 @final
 class _Channels(weakref.WeakSet[Channel[Any]]):
-    """May grow in one thread while another one goes through it."""
+    """Every channel of this process; may grow in one thread while another one goes through it."""
 
     def __iter__(self) -> Iterator[Channel[Any]]:
-        # In one step, unlike iteration.
         references = self.data.copy()  # type: ignore[attr-defined]
         return iter([channel for reference in references if (channel := reference()) is not None])
 
 
 channels: Final = _Channels()
-"""Every channel of this process."""
 
 
 @final
@@ -240,12 +234,7 @@ _worker = _Worker()
 
 
 def flush(timeout: float = 5.0) -> bool:
-    """
-    Deliver what is queued, within *timeout* seconds; for the end of a process that runs no `atexit`.
-
-    Returns:
-        False if something is still pending.
-    """
+    """Deliver what is queued, within *timeout* seconds; False if something is still pending. `atexit` does so too."""
     return _worker.flush(timeout)
 
 
