@@ -495,3 +495,54 @@ def test_django_settings(django_handlers: Any, recorder: Recorder) -> None:
         del django_settings.MIDWATCH
 
     assert len(recorder.exchanges) == 1
+
+
+@pytest.mark.parametrize("section", ["trace", "log", "audit"])
+def test_a_file_that_cannot_be_opened_is_told_as_a_setting(section: str, tmp_path: Any) -> None:
+    """Only trying tells; the message names the file, and there is no traceback behind it."""
+    url = f"file://{tmp_path}/missing/x.jsonl"
+
+    with pytest.raises(midwatch.SettingsError, match="missing") as caught:
+        midwatch.install(coroutine, {"log": False, section: {"to": url if section == "audit" else [url]}})
+
+    assert caught.value.__suppress_context__
+
+
+def test_logging_configured_after_install(recorder: Recorder, tmp_path: Any) -> None:
+    """dictConfig disables the loggers that it does not name and empties the root; request lines survive it."""
+    import logging.config
+
+    path = tmp_path / "log.jsonl"
+    app = midwatch.install(coroutine, {"log": {"to": [f"file://{path}"], "root": True}, "plugins": [recorder]})
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        logging.config.dictConfig({"version": 1, "root": {"handlers": [], "level": "WARNING"}})
+        call_asgi(app, "POST")
+        midwatch.flush()
+    finally:
+        root.handlers[:], root.level = handlers, level
+
+    loggers = [
+        line for name in ("request", "audit") for line in path.read_text().splitlines() if f'"midwatch.{name}"' in line
+    ]
+    assert len(loggers) == 3  # the request, the opening of the audit stream, the event
+
+
+def test_the_route_is_known_inside_the_handler(settings: Any) -> None:
+    """Application code may ask for it."""
+    seen: list[Any] = []
+    app = FastAPI()
+    flask_app = flask.Flask("shop")
+
+    def look(item: int) -> str:
+        exchange = midwatch.current()
+        seen.append(exchange and exchange.route)
+        return "ok"
+
+    app.get("/items/{item}")(look)
+    flask_app.get("/items/<int:item>")(look)
+    call_asgi(midwatch.install(app, settings), path="/items/7")
+    call_wsgi(midwatch.install(flask_app, settings), path="/items/7")
+
+    assert seen == ["/items/{item}", "/items/<int:item>"]

@@ -228,3 +228,24 @@ def test_the_table_names_every_moment() -> None:
     assert [moment for moment in MOMENTS if f"`{moment}(" not in table] == []
     readme = pathlib.Path(__file__).parents[1] / "README.md"
     assert [moment for moment in MOMENTS if moment not in readme.read_text()] == []
+
+
+def test_misspelt_moments_are_refused() -> None:
+    """A moment that would never come."""
+
+    class Typo(Recorder):
+        def on_requets(self, exchange: Exchange) -> None:
+            """Never called."""
+
+    with pytest.raises(TypeError, match=r"did you mean on_request\?"):
+        Moments([Typo()])
+
+
+def test_a_reply_from_on_response_changes_nothing(door: Any) -> None:
+    """The response is the application's; only a Hold that fails may stand in for it."""
+
+    class Replies(Plugin):
+        def on_response(self, exchange: Exchange) -> Any:
+            return Reply(500, "replaced")
+
+    assert door.call(door.watch(ScriptedApp(), Replies())).body == b"hello"

@@ -50,9 +50,9 @@ class Exchange:
     """One request and its response. Made by a door, never by a plugin."""
 
     __slots__ = (
-        "__weakref__", "_actor", "_added", "_extra", "app_path", "bytes_in", "bytes_out", "client", "close_code",
-        "complete", "context", "disconnected", "duration", "ended", "error", "first_byte", "framework", "kind",
-        "method", "moments", "native", "outcome", "path", "peer", "request_id", "route", "scheme", "span", "span_id",
+        "__weakref__", "_actor", "_added", "_extra", "_route", "app_path", "bytes_in", "bytes_out", "client",
+        "close_code", "complete", "context", "disconnected", "duration", "ended", "error", "first_byte", "framework",
+        "kind", "method", "moments", "native", "outcome", "path", "peer", "request_id", "scheme", "span", "span_id",
         "started", "started_at", "status", "trace_flags", "trace_id",
     )  # fmt: skip
 
@@ -70,9 +70,6 @@ class Exchange:
     """Address and port of the socket's other end."""
     client: str | None
     """Address of the client: the peer's, or what trusted proxies say of it (see `midwatch.proxies`)."""
-    route: str | None
-    """Template of the matched route, mounts included; None where nothing matched or nothing routes, and until the
-    framework is asked: when an error is noted or the exchange is over. The application may set it earlier."""
     native: MutableMapping[str, Any]
     """The ASGI scope or the WSGI environ, for code that knows which."""
     framework: Framework
@@ -118,6 +115,7 @@ class Exchange:
     request_id: str | None
 
     _actor: Actor | None
+    _route: str | None
     _added: list[Any] | None
     _extra: dict[str, Any] | None
 
@@ -129,7 +127,7 @@ class Exchange:
         self.framework = framework
         self.context = Context({KEY: self})
         self.kind = "http"
-        self.peer = self.client = self.route = self.first_byte = self.ended = self.status = self.close_code = None
+        self.peer = self.client = self._route = self.first_byte = self.ended = self.status = self.close_code = None
         self.error = self.outcome = self.span = self.trace_id = self.span_id = self.request_id = None
         self._actor = self._added = self._extra = None
         self.bytes_in = self.bytes_out = self.trace_flags = 0
@@ -147,7 +145,7 @@ class Exchange:
         raise NotImplementedError
 
     def header(self, name: str) -> str | None:
-        """A request header by lower-case *name*; several lines joined by a comma (RFC 9110 section 5.3)."""
+        """A request header; several lines joined by a comma (RFC 9110 section 5.3)."""
         raise NotImplementedError
 
     def headers(self, names: HeaderNames) -> list[str | None]:
@@ -155,7 +153,7 @@ class Exchange:
         raise NotImplementedError
 
     def response_header(self, name: str) -> str | None:
-        """The first response header called *name* (lower case), as the application sent it."""
+        """The first response header called *name*, as the application sent it."""
         raise NotImplementedError
 
     def offer_header(self, name: HeaderName, value: str) -> None:
@@ -196,6 +194,20 @@ class Exchange:
         """Host that the client asked for, without the port."""
         value = self.header("host")
         return without_port(value) if value else None
+
+    @property
+    def route(self) -> str | None:
+        """Template of the matched route, mounts included; None where nothing matched yet, or nothing routes."""
+        if self._route is None and self.outcome is None:
+            try:
+                return self.framework.route(self.native)
+            except Exception:
+                hook_failed(self.framework.route)
+        return self._route
+
+    @route.setter
+    def route(self, template: str | None) -> None:
+        self._route = template
 
     @property
     def extra(self) -> dict[str, Any]:

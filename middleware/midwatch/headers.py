@@ -15,7 +15,7 @@ class HeaderName:
     def __init__(self, name: str) -> None:
         self.name = name.lower()
         self.asgi = field_name(self.name)
-        special = self.name in {"content-type", "content-length"}
+        special = self.name in {"content-type", "content-length"}  # PEP 3333, "environ Variables"
         self.wsgi = ("" if special else "HTTP_") + self.name.upper().replace("-", "_")
 
 

@@ -18,7 +18,7 @@ from .health import Check, HealthCheck
 from .logs import RequestLog, configure_logging
 from .metrics import LatencyMetrics
 from .proxies import Proxies
-from .settings import load
+from .settings import Problem, SettingsError, load
 from .tracing import Tracing
 from .wsgi import WSGIMiddleware
 
@@ -77,17 +77,25 @@ def _watched(app: Any) -> bool:
 def _door(kind: Any, given: Mapping[str, Any] | None, source: str = "settings") -> Callable[[Any, Any], Any]:
     """What makes a door of *kind*, with everything that the settings ask for."""
     settings = load(given, source)
-    plugins = list(_plugins(settings))
+    try:
+        plugins = list(_plugins(settings))
+        _configure(settings)
+    except ValueError as error:
+        # What only trying tells: a file that cannot be opened. The message names the destination.
+        raise SettingsError([Problem("to", str(error), "make it, or name another")], source) from None
     proxies = Proxies(settings.trusted_proxies, settings.forwarded_header) if settings.trusted_proxies else None
-    if settings.log is not None:
-        log = settings.log
-        service = settings.service.known()
-        configure_logging(to=log.to, service=service, root=log.root, level=log.level, propagate=log.propagate)
 
     def door(app: Any, framework: Any) -> Any:
         return kind(app, *plugins, proxies=proxies, framework=framework)
 
     return door
+
+
+def _configure(settings: Settings) -> None:
+    log = settings.log
+    if log is not None:
+        service = settings.service.known()
+        configure_logging(to=log.to, service=service, root=log.root, level=log.level, propagate=log.propagate)
 
 
 def _plugins(settings: Settings) -> Iterator[Plugin]:

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, final
 
 from .delivery import flush
+from .logs.setup import reassert
 
 if TYPE_CHECKING:
     from .plugin import Moments
@@ -40,6 +41,7 @@ class Lifecycle:
             if self.running:
                 return
             atexit.register(self.stop)
+            reassert()
             self._moments.startup()
             self.running = True
 

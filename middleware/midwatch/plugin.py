@@ -20,12 +20,15 @@ import inspect
 import logging
 import threading
 import time
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from .answers import Hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .answers import Hold, Reply
+    from .answers import Reply
     from .exchange import Exchange
 
 __all__ = ["Moments", "Plugin", "failures", "hook_failed"]
@@ -124,7 +127,8 @@ class Moments:
             except Exception:
                 hook_failed(hook)
             else:
-                if answer is not None:
+                # A Reply would change the response; only a Hold that fails may, which somebody asked to be strict about.
+                if isinstance(answer, Hold):
                     answers = [answer] if answers is None else [*answers, answer]
         return answers
 
@@ -176,6 +180,11 @@ def _check(plugin: object) -> None:
         raise TypeError(f"{plugin!r} is not a midwatch.Plugin instance{hint}")
     kind = type(plugin)
     overridden = [moment for moment in MOMENTS if _overrides(kind, moment)]
+    for name in dir(kind):
+        if name.startswith("on_") and name not in MOMENTS:
+            near = get_close_matches(name, MOMENTS, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; the moments are {', '.join(MOMENTS)}"
+            raise TypeError(f"{kind.__name__}.{name} is no moment and would never be called{hint}")
     if not overridden:
         raise TypeError(f"{kind.__name__} overrides no moment; override one of {', '.join(MOMENTS)}")
     for moment in overridden:

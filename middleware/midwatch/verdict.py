@@ -6,7 +6,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from .answers import Outcome
-from .plugin import hook_failed
 
 if TYPE_CHECKING:
     from .answers import Reply
@@ -19,12 +18,8 @@ ERROR: Final = Outcome.ERROR
 
 
 def find_route(exchange: Exchange) -> None:
-    """Ask the framework for the route, unless it is known."""
-    if exchange.route is None:
-        try:
-            exchange.route = exchange.framework.route(exchange.native)
-        except Exception:
-            hook_failed(exchange.framework.route)
+    """Keep the route, while the framework still knows it."""
+    exchange.route = exchange.route
 
 
 def fail(exchange: Exchange, error: BaseException) -> Reply | None:
@@ -50,8 +45,10 @@ def conclude(exchange: Exchange, *, cancelled: bool = False) -> None:
     if exchange.ended is None:
         exchange.ended = perf_counter()
     exchange.duration = exchange.ended - exchange.started
-    if exchange.route is None:
-        find_route(exchange)
+    find_route(exchange)
+    if exchange.method == "HEAD":
+        # Servers do not send what the application made (RFC 9110 section 9.3.2).
+        exchange.bytes_out = 0
     if exchange.complete and exchange.error is None and not exchange.disconnected:
         exchange.outcome = OK if exchange.status is None or exchange.status < 500 else ERROR
     else:

@@ -46,7 +46,7 @@ def test_an_untouched_file_is_sound(lines: list[str]) -> None:
     assert report.problem is None
     (stream,) = report.closed
     assert (stream.service, stream.events, report.events, report.open) == ("orders", EVENTS + 2, EVENTS + 2, ())
-    assert str(report).startswith(f"sound: {EVENTS + 2} events in 1 streams, 0 other lines, 0 unreadable")
+    assert str(report).startswith(f"sound: {EVENTS + 2} events in 1 stream, 0 other lines, 0 unreadable")
 
 
 def test_a_chain_can_be_recomputed_from_the_file_with_nothing_but_sha256(lines: list[str]) -> None:

@@ -94,7 +94,7 @@ class Observed(Exchange):
         return [None if value is None else value.decode("latin-1") for value in found]
 
     def response_header(self, name: str) -> str | None:
-        value = None if self._start is None else dict(self._start.get("headers", ())).get(name.encode())
+        value = None if self._start is None else dict(self._start.get("headers", ())).get(name.lower().encode())
         return None if value is None else value.decode("latin-1")
 
     def add_header(self, name: str, value: str) -> None:
@@ -232,7 +232,7 @@ _names: dict[str, bytes] = {}
 
 
 def _named(name: str) -> bytes:
-    _names[name] = name.encode()
+    _names[name] = name.lower().encode()
     return _names[name]
 
 

@@ -134,8 +134,9 @@ class Report:
     def __str__(self) -> str:
         """For people: one line for the whole, then one for each stream."""
         verdict = "sound" if self.sound else "NOT SOUND"
+        streams = f"{len(self.streams)} {'stream' if len(self.streams) == 1 else 'streams'}"
         counts = f"{self.foreign} other lines, {self.unreadable} unreadable"
-        return "\n".join([f"{verdict}: {self.events} events in {len(self.streams)} streams, {counts}",
+        return "\n".join([f"{verdict}: {self.events} events in {streams}, {counts}",
                           *(_line_of(stream) for stream in self.streams)])  # fmt: skip
 
 

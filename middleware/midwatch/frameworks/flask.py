@@ -27,8 +27,7 @@ class Werkzeug(Framework):
         self.answers = answers
 
     def remember(self, exchange: Exchange) -> None:
-        if exchange.route is None:
-            find_route(exchange)
+        find_route(exchange)
         if "flask_login" in sys.modules:
             _ = exchange.actor
 

@@ -19,7 +19,7 @@ from .handler import DeliveryHandler
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["configure_logging"]
+__all__ = ["configure_logging", "reassert"]
 
 
 def configure_logging(
@@ -59,4 +59,25 @@ def configure_logging(
         if at_root:
             everything.addHandler(handler)
         if not (at_root and propagate):
+            ours.addHandler(handler)
+    _handlers[:] = handlers
+
+
+_handlers: list[DeliveryHandler] = []
+"""What the latest call made."""
+
+
+def reassert() -> None:
+    """
+    Undo what `logging.config.dictConfig` does to loggers that it does not name.
+
+    It disables them, and takes the root logger's handlers away. An application that configures its logging after
+    `install` did not mean ours.
+    """
+    ours, everything = logging.getLogger("midwatch"), logging.getLogger()
+    for name in ("midwatch", *(f"midwatch.{part}" for part in ("request", "error", "audit", "health", "delivery"))):
+        logging.getLogger(name).disabled = False
+    reached = [*ours.handlers, *(everything.handlers if ours.propagate else ())]
+    for handler in _handlers:
+        if handler not in reached:
             ours.addHandler(handler)

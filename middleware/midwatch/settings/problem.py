@@ -72,7 +72,8 @@ class SettingsError(ValueError):
         """The text, for a terminal that shows colours or for anything else."""
         told = [render(problem, self.source, colour=colour) for problem in self.problems[:MOST]]
         if len(self.problems) > MOST:
-            told.append(f"and {len(self.problems) - MOST} more problems")
+            more = len(self.problems) - MOST
+            told.append(f"and {more} more {'problem' if more == 1 else 'problems'}")
         return "\n".join(told)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from ..answers import BODILESS
 from ..exchange import Exchange
-from ..headers import field_name, field_value
+from ..headers import HeaderName, field_name, field_value
 from .reply import respond, settle
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..answers import Reply
     from ..frameworks import Framework
-    from ..headers import HeaderName, HeaderNames
+    from ..headers import HeaderNames
     from ..plugin import Moments
     from ..proxies import Proxies
 
@@ -27,7 +27,7 @@ __all__ = ["Observed"]
 
 _codes: Final = {str(code): code for code in range(100, 600)}
 
-_keys: dict[str, str] = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+_keys: dict[str, str] = {}
 """Environ key of a header name; filled by the names that our code asks for."""
 
 
@@ -78,7 +78,7 @@ class Observed(Exchange):
     def header(self, name: str) -> str | None:
         key = _keys.get(name)
         if key is None:
-            key = _keys[name] = "HTTP_" + name.upper().replace("-", "_")
+            key = _keys[name] = HeaderName(name).wsgi
         value: str | None = self.native.get(key)
         return value
 
@@ -86,8 +86,9 @@ class Observed(Exchange):
         return list(map(self.native.get, names.wsgi))
 
     def response_header(self, name: str) -> str | None:
+        wanted = name.lower()
         for key, value in self._started:
-            if key.lower() == name:
+            if key.lower() == wanted:
                 return value
         return None
 
