@@ -44,9 +44,9 @@ class TraceSettings(Section, frozen=True, kw_only=True):
         tuple[str | Sink, ...],
         Setting(
             list_of(destination("memory", call=True), '"memory", "file:///path" or callables'),
-            "Where finished spans go: a file of OTLP JSON lines, `memory` (read `midwatch.tracing.finished_spans`), or a"
-            " callable, which takes one finished span where the request ends. Without any, trace headers still pass on"
-            " and lines still carry trace ids.",
+            "Where finished spans go: a file of OTLP JSON lines, `memory` (read `midwatch.tracing.finished_spans`), or"
+            " a callable, which takes one finished span where the request ends. Without any, trace headers still pass"
+            " on and lines still carry trace ids.",
             ["file:///var/log/orders/spans.jsonl"],
         ),
     ] = ()
