@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -332,25 +333,24 @@ def test_a_call_that_hangs_delays_others_no_longer_than_itself(alone: None) -> N
 def test_the_worker_sleeps_and_wakes(alone: None) -> None:
     """With nothing to do it waits for the next item, however long that takes."""
 
-    class Watched(threading.Event):
-        def __init__(self) -> None:
-            super().__init__()
-            self.asleep = threading.Event()
+    class Watched(SimpleQueue[None]):
+        asleep = threading.Event()
 
-        def wait(self, timeout: float | None = None) -> bool:
+        def get(self, block: bool = True, timeout: float | None = None) -> None:
             self.asleep.set()
-            return super().wait(timeout)
+            super().get(block, timeout)
 
     batches: list[list[int]] = []
     channel: Channel[int] = Channel("test", lambda batch: batches.append(list(batch)))
     channel.put(0)
     assert flush(LONG)
     worker = delivery._worker
-    before, worker._work = worker._work, Watched()
-    before.set()
+    before, work = worker._work, Watched()
+    worker._work = work
+    before.put(None)
     for number in range(1, 4):
-        assert worker._work.asleep.wait(LONG)
-        worker._work.asleep.clear()
+        assert work.asleep.wait(LONG)
+        work.asleep.clear()
         assert not worker.awake
         channel.put(number)
         assert flush(LONG)

@@ -7,6 +7,8 @@ from enum import StrEnum
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, final
 
+from .headers import field_name, field_value
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -40,6 +42,10 @@ class Reply:
         body: Text (sent as UTF-8) or bytes.
         media_type: Value of `content-type`.
         headers: Further headers.
+
+    Raises:
+        TypeError, ValueError: a status that is no number, a body that is neither text nor bytes, a header that could
+            split the response.
     """
 
     __slots__ = ("body", "headers", "media_type", "status")
@@ -52,10 +58,12 @@ class Reply:
         media_type: str = "text/plain; charset=utf-8",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.status = status
-        self.body = body.encode() if isinstance(body, str) else body
+        self.status = int(status)
+        self.body = body.encode() if isinstance(body, str) else bytes(memoryview(body))
         self.media_type = media_type
         self.headers = dict(headers or {})
+        for name, value in (("content-type", media_type), *self.headers.items()):
+            field_name(name), field_value(value)
 
 
 @final
@@ -75,6 +83,8 @@ class Hold:
     __slots__ = ("_expires", "future", "otherwise")
 
     def __init__(self, future: Future[Any], deadline: float, otherwise: Reply | None = None) -> None:
+        if not isinstance(future, Future):
+            raise TypeError(f"Hold waits for a concurrent.futures.Future, not for {future!r}")
         self.future = future
         self.otherwise = otherwise
         self._expires = monotonic() + deadline

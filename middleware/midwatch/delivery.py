@@ -17,7 +17,9 @@ import random
 import threading
 import weakref
 from collections import deque
-from time import monotonic
+from multiprocessing import util
+from queue import Empty, SimpleQueue
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 if TYPE_CHECKING:
@@ -170,16 +172,17 @@ class _Worker:
     def __init__(self) -> None:
         self.awake = False
         self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
-        self._work = threading.Event()
-        self._hurry = threading.Event()
+        # Re-entrant, all three: a signal handler that logs may interrupt any of the lines below.
+        self._starting = threading.RLock()
+        self._work: SimpleQueue[None] = SimpleQueue()
+        self._hurry: SimpleQueue[None] = SimpleQueue()
         self._round = threading.Condition()
 
     def wake(self) -> None:
-        self._work.set()
-        if self._thread is None:
+        self._work.put(None)
+        if self._thread is None or not self._thread.is_alive():
             with self._starting:
-                if self._thread is None:
+                if self._thread is None or not self._thread.is_alive():
                     thread = threading.Thread(target=self._run, name="midwatch-delivery", daemon=True)
                     try:
                         thread.start()
@@ -193,11 +196,12 @@ class _Worker:
             if idle > IDLE_ROUNDS:
                 self.awake = False
                 if not any(channel.pending for channel in channels):
-                    self._work.wait()
-                self._work.clear()
+                    self._work.get()
             self.awake = True
-            self._hurry.wait(LINGER)
-            self._hurry.clear()
+            _emptied(self._work)
+            with contextlib.suppress(Empty):
+                self._hurry.get(timeout=LINGER)
+            _emptied(self._hurry)
             idle = 0 if self.round() else idle + 1
 
     def round(self) -> bool:
@@ -221,13 +225,20 @@ class _Worker:
                 channel.hurry()
             if self._thread is None:
                 self.round()
-                self._hurry.wait(min(left, LINGER))
+                sleep(min(left, LINGER))
                 continue
             with self._round:
-                self._hurry.set()
+                self._hurry.put(None)
                 self.wake()
                 self._round.wait(min(left, FIRST_PAUSE))
         return True
+
+
+def _emptied(queue: SimpleQueue[None]) -> None:
+    """Take everything out of *queue*: one call for work stands for all."""
+    while not queue.empty():
+        with contextlib.suppress(Empty):
+            queue.get_nowait()
 
 
 _worker = _Worker()
@@ -236,6 +247,11 @@ _worker = _Worker()
 def flush(timeout: float = 5.0) -> bool:
     """Deliver what is queued, within *timeout* seconds; False if something is still pending. `atexit` does so too."""
     return _worker.flush(timeout)
+
+
+def _in_child(_: object) -> None:
+    """Children of multiprocessing end without `atexit`; this is what they run instead."""
+    util.Finalize(None, flush, args=(LAST_WORDS,), exitpriority=0)
 
 
 def _after_fork() -> None:
@@ -247,3 +263,4 @@ def _after_fork() -> None:
 
 os.register_at_fork(after_in_child=_after_fork)
 atexit.register(flush, LAST_WORDS)
+util.register_after_fork(channels, _in_child)

@@ -51,9 +51,9 @@ class Exchange:
 
     __slots__ = (
         "__weakref__", "_actor", "_added", "_extra", "_route", "app_path", "bytes_in", "bytes_out", "client",
-        "close_code", "complete", "context", "disconnected", "duration", "ended", "error", "first_byte", "framework",
-        "kind", "method", "moments", "native", "outcome", "path", "peer", "request_id", "scheme", "span", "span_id",
-        "started", "started_at", "status", "trace_flags", "trace_id",
+        "close_code", "complete", "context", "departure", "disconnected", "duration", "ended", "error", "first_byte",
+        "framework", "kind", "method", "moments", "native", "outcome", "path", "peer", "request_id", "scheme", "span",
+        "span_id", "started", "started_at", "status", "trace_flags", "trace_id",
     )  # fmt: skip
 
     kind: str
@@ -96,6 +96,8 @@ class Exchange:
     """The whole response was handed over."""
     disconnected: bool
     """The client left before that."""
+    departure: OSError | None
+    """What the server raised when the application sent to a client that had left."""
     close_code: int | None
     """Of a websocket (RFC 6455 section 7.4)."""
     error: BaseException | None
@@ -128,6 +130,7 @@ class Exchange:
         self.context = Context({KEY: self})
         self.kind = "http"
         self.peer = self.client = self._route = self.first_byte = self.ended = self.status = self.close_code = None
+        self.departure = None
         self.error = self.outcome = self.span = self.trace_id = self.span_id = self.request_id = None
         self._actor = self._added = self._extra = None
         self.bytes_in = self.bytes_out = self.trace_flags = 0

@@ -66,4 +66,5 @@ def field_value(value: str) -> bytes:
 
 def without_port(host: str) -> str:
     """The host of a `Host` header (RFC 9110 section 7.2)."""
+    host = host.rpartition("@")[2]
     return host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]

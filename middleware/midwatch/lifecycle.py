@@ -32,26 +32,32 @@ class Lifecycle:
 
     def __init__(self, moments: Moments) -> None:
         self._moments = moments
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # A plugin that warms the application up comes back in.
+        self._stopping = False
         self.running = False
 
     def start(self) -> None:
         """Tell the plugins that the server runs."""
+        if self._stopping:
+            return  # A last request while plugins flush: it must not wait for them.
         with self._lock:
             if self.running:
                 return
+            self.running = True
             atexit.register(self.stop)
             reassert()
             self._moments.startup()
-            self.running = True
 
     def stop(self) -> None:
         """Tell the plugins that the server stops, and give them `SHUTDOWN` seconds to flush."""
         with self._lock:
-            if not self.running:
+            if not self.running or self._stopping:
                 return
-            self.running = False
-            atexit.unregister(self.stop)
-            until = monotonic() + SHUTDOWN
-            self._moments.shutdown(SHUTDOWN)
-            flush(max(0.0, until - monotonic()))
+            self._stopping = True
+            try:
+                atexit.unregister(self.stop)
+                until = monotonic() + SHUTDOWN
+                self._moments.shutdown(SHUTDOWN)
+                flush(max(0.0, until - monotonic()))
+            finally:
+                self.running = self._stopping = False

@@ -18,17 +18,17 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 import threading
 import time
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from .answers import Hold
+from .answers import Hold, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .answers import Reply
     from .exchange import Exchange
 
 __all__ = ["Moments", "Plugin", "failures", "hook_failed"]
@@ -86,7 +86,7 @@ class Moments:
         self.on_error = self._hooks("on_error")
         self.on_finish = self._hooks("on_finish")
         self.on_shutdown = self._hooks("on_shutdown")
-        self._joined: dict[frozenset[type[Plugin]], tuple[Moments, Moments]] = {}
+        self._joined: dict[Moments, tuple[Moments, Moments]] = {}
 
     def _hooks(self, moment: str) -> tuple[Callable[..., Any], ...]:
         hooks = [getattr(plugin, moment) for plugin in self.plugins if _overrides(type(plugin), moment)]
@@ -99,10 +99,10 @@ class Moments:
         Returns:
             the plugins that join, and all of them together (outer first).
         """
-        known = self._joined.get(inner.kinds)
+        known = self._joined.get(inner)
         if known is None:
             missing = [plugin for plugin in inner.plugins if type(plugin) not in self.kinds]
-            known = self._joined[inner.kinds] = (Moments(missing), Moments((*self.plugins, *missing)))
+            known = self._joined[inner] = (Moments(missing), Moments((*self.plugins, *missing)))
         return known
 
     def request(self, exchange: Exchange) -> Answers | None:
@@ -141,16 +141,22 @@ class Moments:
             except Exception:
                 hook_failed(hook)
             else:
-                reply = answer if reply is None else reply
+                if reply is None and isinstance(answer, Reply):
+                    reply = answer
         return reply
 
     def finish(self, exchange: Exchange) -> None:
-        """Run `on_finish`."""
+        """Run `on_finish`, all of them."""
+        leaving: BaseException | None = None
         for hook in self.on_finish:
             try:
                 hook(exchange)
             except Exception:
                 hook_failed(hook)
+            except BaseException as error:
+                leaving = error
+        if leaving is not None:
+            raise leaving
 
     def startup(self) -> None:
         """Run `on_startup`."""
@@ -216,3 +222,11 @@ def hook_failed(hook: Callable[..., Any]) -> None:
     except Exception:
         # A broken log handler must not make an observer's failure the application's.
         failures["logging"] = failures.get("logging", 0) + 1
+
+
+def _after_fork() -> None:
+    global _lock  # noqa: PLW0603 - another thread of the parent may have held it
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -31,7 +31,8 @@ def fail(exchange: Exchange, error: BaseException) -> Reply | None:
     Returns:
         the answer for an application that has none.
     """
-    if exchange.error is error or ((exchange.disconnected or exchange.close_code is not None) and is_departure(error)):
+    gone = exchange.disconnected or exchange.close_code is not None
+    if exchange.error is error or (gone and is_departure(exchange, error)):
         return None
     exchange.error = error
     find_route(exchange)
@@ -70,12 +71,12 @@ def _fate(exchange: Exchange, cancelled: bool) -> Outcome:
 _DEPARTURES: Final = frozenset({"ClientDisconnect", "WebSocketDisconnect"})
 
 
-def is_departure(error: BaseException | None) -> bool:
-    """Whether *error* only says that the client left: the server's OSError, or a framework's name for it."""
+def is_departure(exchange: Exchange, error: BaseException | None) -> bool:
+    """Whether *error* only says that the client left: the server's own OSError, or a framework's name for it."""
     for _ in range(16):
         if error is None:
             return False
-        if isinstance(error, OSError) or type(error).__name__ in _DEPARTURES:
+        if error is exchange.departure or type(error).__name__ in _DEPARTURES:
             return True
-        error = error.__cause__ or error.__context__
+        error = error.__cause__  # Not __context__: what fails while a departure is handled is an error.
     return False

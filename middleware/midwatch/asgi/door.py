@@ -51,7 +51,7 @@ class ASGIMiddleware:
         self.app = app
         self.moments = Moments(plugins)
         self._proxies = proxies
-        self._framework = framework or Starlette(answers=False)
+        self.framework = framework or Starlette(answers=False)
         self.lifecycle = Lifecycle(self.moments)
         self._warned = framework is not None
 
@@ -66,7 +66,7 @@ class ASGIMiddleware:
             return
         if not self.lifecycle.running:
             self.lifecycle.start()
-        exchange = scope[KEY] = Observed(scope, receive, send, self.moments, self._framework, self._proxies)
+        exchange = scope[KEY] = Observed(scope, receive, send, self.moments, self.framework, self._proxies)
         if "app" in scope and not self._warned:
             self._inside(exchange)
         context = exchange.context
@@ -103,6 +103,8 @@ class ASGIMiddleware:
 
     async def _join(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         """An outer door drives this exchange already: add the plugins that it does not have, and step aside."""
+        if not self.lifecycle.running:
+            self.lifecycle.start()
         joining, exchange.moments = exchange.moments.joined_by(self.moments)
         answers = joining.request(exchange)
         reply = None if answers is None else await settle(answers)
@@ -113,7 +115,7 @@ class ASGIMiddleware:
 
     def _inside(self, exchange: Exchange) -> None:
         """Starlette puts itself into the scope: its `add_middleware` placed this door inside its error handler."""
-        self._framework = exchange.framework = Starlette()
+        self.framework = exchange.framework = Starlette()
         self._warned = True
         logger.warning(
             "midwatch is inside the application (add_middleware): the 500 of an unhandled exception is made outside of"

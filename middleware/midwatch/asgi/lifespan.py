@@ -7,6 +7,7 @@ in the lifespan protocol (it raises or returns before its first `receive`) is st
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from .door import ASGIMiddleware
 
 __all__ = ["lifespan"]
+
+logger = logging.getLogger("midwatch")
 
 STOPPED = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed", "lifespan.startup.failed"})
 
@@ -38,9 +41,10 @@ async def lifespan(door: ASGIMiddleware, scope: Scope, receive: Receive, send: S
 
     try:
         await door.app(scope, observe_receive, observe_send)
-    except Exception:
-        if asked:
-            raise
+    except Exception as error:
+        if asked or door.framework.answers:
+            raise  # Starlette and FastAPI take part: what fails is their start.
+        logger.info("the application knows no lifespan (%s: %s); it is stood in for", type(error).__name__, error)
     finally:
         if asked:
             door.lifecycle.stop()

@@ -47,7 +47,11 @@ class Observed(Exchange):
         self._headers: dict[bytes, bytes] | None = None
         self._start: Message | None = None
         self._replaced = False
-        self.path = self.app_path = path = scope["path"]
+        path = scope["path"]
+        if path[:1] != "/" and "://" in path:
+            # A request line in absolute form (RFC 9112 section 3.2.2), which may hold credentials.
+            path = "/" + path.partition("://")[2].partition("/")[2]
+        self.path = self.app_path = path
         root = scope.get("root_path")
         if root and path.startswith(root):
             self.app_path = path[len(root) :] or "/"
@@ -142,6 +146,10 @@ class Observed(Exchange):
                     self.ended = perf_counter()
                     self.complete = True
             elif kind == "http.response.start":
+                headers = message.get("headers")
+                if headers is not None and type(headers) is not list:
+                    # The specification allows any iterable; we look before the server does.
+                    message = {**message, "headers": list(headers)}
                 self.status = message["status"]
                 self._start = message
                 if self.moments.on_response:
@@ -154,8 +162,9 @@ class Observed(Exchange):
                 await self._send(message)
             else:
                 await self._other(kind, message)
-        except OSError:
+        except OSError as error:
             self.disconnected = not self.complete
+            self.departure = error
             raise
 
     async def _replace(self, answers: Answers) -> bool:
@@ -177,11 +186,16 @@ class Observed(Exchange):
     async def _other(self, kind: str, message: Message) -> None:
         """The rarer messages: websockets, and extensions that send a whole file."""
         if kind == "websocket.accept" or kind == "websocket.http.response.start":
+            message = {**message, "headers": list(message.get("headers") or ())}
             self.status = message.get("status", 101)
             self._start = message
             answers = self.moments.response(self)
-            if answers is not None:
-                await settle(answers)
+            if answers is not None and await settle(answers) is not None:
+                self._replaced = True
+                self.status = 403
+                await self._send({"type": "websocket.close", "code": 1008})
+                self.ended, self.complete = perf_counter(), True
+                return
             message = self._with_added(message)
             self.first_byte = perf_counter()
         if kind == "websocket.close" and self.status is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..answers import BODILESS, Hold, Reply
 
@@ -40,7 +40,15 @@ async def _wait(hold: Hold) -> None:
         await anyio.to_thread.run_sync(hold.wait, abandon_on_cancel=True)
     else:
         # Unlike wait_for, asyncio.wait leaves the future alone when it times out or is cancelled.
-        await asyncio.wait((asyncio.wrap_future(hold.future),), timeout=hold.remaining)
+        waiting = asyncio.wrap_future(hold.future)
+        waiting.add_done_callback(_seen)
+        await asyncio.wait((waiting,), timeout=hold.remaining)
+
+
+def _seen(waiting: asyncio.Future[Any]) -> None:
+    """A future that fails after its deadline is nobody's news: asyncio would log it."""
+    if not waiting.cancelled():
+        waiting.exception()
 
 
 def responder(reply: Reply, scope: Scope) -> ASGIApp:

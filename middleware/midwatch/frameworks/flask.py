@@ -47,7 +47,9 @@ class Flask(Werkzeug):
         """The user that Flask-Login has loaded. Loading it ourselves would read the session and set `Vary: Cookie`."""
         import flask  # noqa: PLC0415 - imported already, or there would be no Flask application
 
-        user = flask.g.get("_login_user") if flask.has_app_context() else None
+        # An application called in process has a request of its own; its caller's user is not the one who asks.
+        ours = flask.has_request_context() and flask.request.environ is native
+        user = flask.g.get("_login_user") if ours else None
         if user is None or not getattr(user, "is_authenticated", False):
             return None
         identity = user.get_id()

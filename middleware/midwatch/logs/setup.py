@@ -55,6 +55,10 @@ def configure_logging(
     at_root = not everything.handlers if root is None else root
     if at_root:
         everything.setLevel(level)
+        # At INFO, httpx logs each URL with its query; the client spans say the same without.
+        for talkative in (logging.getLogger("httpx"), logging.getLogger("httpcore")):
+            if talkative.level == logging.NOTSET:
+                talkative.setLevel(logging.WARNING)
     for handler in handlers:
         if at_root:
             everything.addHandler(handler)

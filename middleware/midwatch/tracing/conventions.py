@@ -28,7 +28,8 @@ def known_method(method: str) -> str:
 
 def redact_query(query: str) -> str:
     """*query* with every value replaced: names tell what was asked, values may be secrets."""
-    return _value.sub("=REDACTED", query[:MAX_TEXT])
+    pairs = (pair.partition("=") for pair in query[:MAX_TEXT].split("&"))
+    return "&".join(f"{name}=REDACTED" if equals else "REDACTED" for name, equals, _ in pairs if name or equals)
 
 
 def server_attributes(exchange: Exchange) -> dict[str, AttributeValue]:

@@ -8,7 +8,7 @@ nobody calls the application's own `close()`.
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from ..context import attach, detach, get_current
 from ..verdict import conclude, fail
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .observed import Observed
 
 __all__ = ["FailedBody", "wrap"]
+
+END: Final = object()
 
 
 def wrap(exchange: Observed, body: Iterable[bytes], context: Context) -> Iterable[bytes]:
@@ -41,14 +43,15 @@ class Body:
     what the application left in it (a span, say) is there again for its next chunk.
     """
 
-    __slots__ = ("__weakref__", "_closed", "_context", "_exchange", "_inner", "_iterator")
+    __slots__ = ("__weakref__", "_cancelled", "_closed", "_context", "_exchange", "_inner", "_instead", "_iterator")
 
     def __init__(self, exchange: Observed, inner: Iterable[bytes], context: Context) -> None:
         self._exchange = exchange
         self._inner = inner
         self._iterator: Iterator[bytes] | None = None
         self._context = context
-        self._closed = False
+        self._instead: Iterator[bytes] | None = None
+        self._closed = self._cancelled = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -59,11 +62,13 @@ class Body:
         try:
             if self._iterator is None:
                 self._iterator = iter(self._inner)
-            chunk = next(self._iterator)
+            chunk: Any = END if exchange.replacement is not None else next(self._iterator, END)
             if exchange.replacement is not None:
                 chunk = self._replaced(exchange.replacement)
+            if chunk is END:
+                raise StopIteration
             exchange.bytes_out += len(chunk)
-            return chunk
+            return chunk  # type: ignore[no-any-return]
         except StopIteration:
             if exchange.ended is None:
                 exchange.ended = perf_counter()
@@ -72,14 +77,18 @@ class Body:
         except Exception as error:
             fail(exchange, error)
             raise
+        except BaseException:
+            self._cancelled = True
+            raise
         finally:
             self._context = get_current()
             detach(token)
 
-    def _replaced(self, replacement: list[bytes]) -> bytes:
-        """The application's body gives way to the answer that a plugin put in its place."""
-        self._iterator = iter(replacement)
-        return next(self._iterator)
+    def _replaced(self, replacement: list[bytes]) -> Any:
+        """A chunk of the answer that a plugin put in place of the application's body."""
+        if self._instead is None:
+            self._instead = iter(replacement)
+        return next(self._instead, END)
 
     def close(self) -> None:
         """Close the application's iterable, once; then the exchange is over."""
@@ -96,8 +105,9 @@ class Body:
             fail(exchange, error)
             raise
         finally:
-            exchange.disconnected = exchange.disconnected or (exchange.error is None and exchange.cut_short)
-            conclude(exchange)
+            if exchange.error is None and not self._cancelled and exchange.cut_short:
+                exchange.disconnected = True
+            conclude(exchange, cancelled=self._cancelled)
             detach(token)
 
     def __del__(self) -> None:
@@ -115,7 +125,8 @@ class SizedBody(Body):
     _inner: Any
 
     def __len__(self) -> int:
-        return len(self._inner)
+        replacement = self._exchange.replacement
+        return len(self._inner if replacement is None else replacement)
 
 
 @final

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from opentelemetry.context import Context
+
     from ..frameworks import Framework
     from ..plugin import Plugin
     from ..proxies import Proxies
@@ -65,36 +67,49 @@ class WSGIMiddleware:
         if not self.lifecycle.running:
             self.lifecycle.start()
         exchange = Observed(environ, start_response, self.moments, self._framework, self._proxies)
-        # Weak, and the context let go: a body that is dropped ends its exchange at once, not when cycles are found.
         environ[KEY] = ref(exchange)
         context = exchange.context
         token = attach(context)
-        over = True
+        handed_over = False
         try:
             answers = self.moments.request(exchange)
             reply = None if answers is None else settle(answers)
-            del exchange.context
             if reply is None:
                 body = self.app(environ, exchange.start_response)
             else:
                 body = respond(reply, environ, exchange.start_response)
-            over = False
-            return wrap(exchange, body, context)
+            watched = wrap(exchange, body, context)
+            handed_over = True
+            return watched
         except Exception as error:
-            reply = fail(exchange, error)
-            if reply is None or exchange.status is not None or exchange.framework.answers:
-                conclude(exchange)
+            answer = self._answered(exchange, error, environ, context)
+            if answer is None:
                 raise
-            over = False
-            failed = FailedBody(respond(reply, environ, exchange.start_response), error)
-            return wrap(exchange, failed, context)
+            handed_over = True
+            return answer
         finally:
-            if over:
+            if not handed_over:
                 conclude(exchange, cancelled=True)
             detach(token)
+            # With the context gone, a body that is dropped ends its exchange at once, not when cycles are found.
+            del exchange.context
+
+    def _answered(
+        self, exchange: Observed, error: Exception, environ: WSGIEnvironment, context: Context
+    ) -> Iterable[bytes] | None:
+        """The body of an answer to *error*, where a plugin has one and nobody else will give one."""
+        reply = fail(exchange, error)
+        if reply is None or exchange.status is not None or exchange.framework.answers:
+            return None
+        try:
+            return wrap(exchange, FailedBody(respond(reply, environ, exchange.start_response), error), context)
+        except Exception:
+            return None  # Whatever becomes of the answer, the application's exception is the one that leaves.
 
     def _join(self, exchange: Exchange, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """An outer door drives this exchange already: add the plugins that it does not have, and step aside."""
+        if not self.lifecycle.running:
+            self.lifecycle.start()
         joining, exchange.moments = exchange.moments.joined_by(self.moments)
         answers = joining.request(exchange)
         reply = None if answers is None else settle(answers)

@@ -103,13 +103,14 @@ class Observed(Exchange):
             self.add_header(name.name, value)
 
     def start_response(
-        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
+        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
     ) -> Callable[[bytes], object]:
         """What the application calls (PEP 3333): notes the status, adds headers; with *exc_info* once more."""
         if self.replacement is not None:
             return self._discard
-        code = status[:3]
-        self.status = _codes.get(code) or (int(code) if code.isdecimal() else None)
+        if type(headers) is not list:
+            headers = list(headers)  # PEP 3333 asks for a list; servers take any iterable, once.
+        self.status = _codes.get(status[:3]) if isinstance(status, str) else None
         self._started = headers
         if self.framework.forgets:
             self.framework.remember(self)
@@ -130,8 +131,9 @@ class Observed(Exchange):
         """The `write()` callable of PEP 3333, counting."""
         try:
             answer = self._write(data)
-        except OSError:
+        except OSError as error:
             self.disconnected = True
+            self.departure = error
             raise
         self.bytes_out += len(data)
         return answer
@@ -151,14 +153,16 @@ class Observed(Exchange):
         if self.method == "HEAD" or self.status in BODILESS:
             self.complete = True
             return False
-        length = self.response_header("content-length")
-        self.complete = length is not None and length.isdecimal() and self.bytes_out >= int(length)
+        if self.status is None:
+            return False  # Nothing was started: the application stopped, not the client.
+        length = str(self.response_header("content-length"))
+        self.complete = length.isdecimal() and self.bytes_out >= int(length)
         return not self.complete
 
     def hand_over(self) -> None:
         """The server sends a file by itself: all that is known is how long it should be."""
-        length = self.response_header("content-length")
-        if length is not None and length.isdecimal():
+        length = str(self.response_header("content-length"))
+        if length.isdecimal():
             self.bytes_out = int(length)
         self.complete = True
 
