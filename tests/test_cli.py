@@ -121,7 +121,9 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--explain", "trace.to[0]"]) == 0
     assert capsys.readouterr().out == (
         "trace.to\n"
-        "  Where finished spans go. Without any, trace headers still pass on and lines still carry trace ids.\n"
+        "  Where finished spans go: a file of OTLP JSON lines, `memory` (read `midwatch.tracing.finished_spans`), or a"
+        " callable, which takes one finished span where the request ends. Without any, trace headers still pass on and"
+        " lines still carry trace ids.\n"
         '  takes    a list of "memory", "file:///path" or callables\n'
         "  default  []\n"
         '  example  "to": ["file:///var/log/orders/spans.jsonl"]\n'

@@ -522,6 +522,9 @@ def test_logging_configured_after_install(recorder: Recorder, tmp_path: Any) -> 
         midwatch.flush()
     finally:
         root.handlers[:], root.level = handlers, level
+        for logger in list(logging.Logger.manager.loggerDict.values()):
+            if isinstance(logger, logging.Logger):
+                logger.disabled = False
 
     loggers = [
         line for name in ("request", "audit") for line in path.read_text().splitlines() if f'"midwatch.{name}"' in line
