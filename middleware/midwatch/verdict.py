@@ -19,7 +19,8 @@ ERROR: Final = Outcome.ERROR
 
 def find_route(exchange: Exchange) -> None:
     """Keep the route, while the framework still knows it."""
-    exchange.route = exchange.route
+    if exchange._route is None:  # noqa: SLF001 - the property would ask in any case
+        exchange.route = exchange.route
 
 
 def fail(exchange: Exchange, error: BaseException) -> Reply | None:
