@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from threading import Lock
 from time import perf_counter, time_ns
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from opentelemetry.context import Context
 
@@ -247,5 +247,4 @@ _first = Lock()
 
 def current() -> Exchange | None:
     """The exchange that the calling code serves; None outside a request."""
-    found = get_current().get(KEY)
-    return found if isinstance(found, Exchange) else None
+    return cast("Exchange | None", get_current().get(KEY))

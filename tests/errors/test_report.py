@@ -345,6 +345,6 @@ def test_a_log_handler_that_raises_costs_the_client_nothing(door: Any, caplog: p
 
 def test_which_files_are_the_applications_can_be_told(door: Any, lines: Any) -> None:
     """With in_app given, it decides."""
-    door.call(door.watch(ScriptedApp(error=ValueError()), ErrorReport(in_app=lambda file: file.endswith("testing.py"))))
+    door.call(door.watch(ScriptedApp(error=ValueError()), ErrorReport(in_app=lambda file: file.endswith("parts.py"))))
     own = {frame["file"] for frame in lines.one["exception.frames"] if frame["in_app"]}
-    assert own == {"midwatch/testing.py"}
+    assert own == {"midwatch/testing/parts.py"}

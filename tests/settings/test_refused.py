@@ -146,7 +146,7 @@ def problem(settings: Any) -> str:
          " NeedsMore.__init__() missing 1 required positional argument: 'threshold', give an instance")),
         ({"plugins": [Recorder]}, "plugins[0]: expected a Plugin instance, got the class Recorder, write Recorder()"),
         ({"plugins": [recorder, recorder]},
-         "plugins[1]: <midwatch.testing:Recorder> is in the list twice, remove one"),
+         "plugins[1]: <midwatch.testing.parts:Recorder> is in the list twice, remove one"),
         ({"plugins": [5]}, 'plugins[0]: expected a Plugin instance, "module:Class" or "module:instance", got 5'),
         ({"audit": {"to": "file:"}}, ('audit.to: a file URL has three slashes and the whole path, did you mean'
          ' "file:///"?')),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from ..exchange import Exchange
 from ..headers import field_name, field_value
+from .fields import fold, named
 from .reply import responder, settle
 
 if TYPE_CHECKING:
@@ -87,13 +88,13 @@ class Observed(Exchange):
 
     def header(self, name: str) -> str | None:
         if self._headers is None:
-            self._headers = _fold(self.native["headers"])
-        value = self._headers.get(_names.get(name) or _named(name))
+            self._headers = fold(self.native["headers"])
+        value = self._headers.get(named(name))
         return None if value is None else value.decode("latin-1")
 
     def headers(self, names: HeaderNames) -> list[str | None]:
         if self._headers is None:
-            self._headers = _fold(self.native["headers"])
+            self._headers = fold(self.native["headers"])
         found = map(self._headers.get, names.asgi)
         return [None if value is None else value.decode("latin-1") for value in found]
 
@@ -239,23 +240,3 @@ class Observed(Exchange):
             # Whatever becomes of it, the application's exception is the one that leaves.
             with contextlib.suppress(Exception):
                 await self.answer(reply)
-
-
-_names: dict[str, bytes] = {}
-"""Header names as ASGI has them; filled by the names that code asks for."""
-
-
-def _named(name: str) -> bytes:
-    _names[name] = name.lower().encode()
-    return _names[name]
-
-
-def _fold(lines: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Header lines as a dict; those of one name joined by a comma, in order (RFC 9110 section 5.3)."""
-    folded = dict(lines)
-    if len(folded) == len(lines):
-        return folded
-    several: dict[bytes, list[bytes]] = {}
-    for name, value in lines:
-        several.setdefault(name, []).append(value)
-    return {name: b", ".join(values) for name, values in several.items()}
