@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from midwatch import ASGIMiddleware, LatencyMetrics, Plugin, RequestLog, Tracing, WSGIMiddleware
-from midwatch.logs import DeliveryHandler, JsonFormatter
+from midwatch.logs import DeliveryHandler, JsonFormatter, setup
 from midwatch.plugin import failures
 from midwatch.testing import Answer, ScriptedApp, call_asgi, call_wsgi
 
@@ -45,6 +45,7 @@ def _no_handlers_left() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("", "midwatch", "midwatch.request")]
     kept = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     yield
+    setup._handlers.clear()
     for logger, handlers, level, propagate in kept:
         for handler in [handler for handler in logger.handlers if isinstance(handler, DeliveryHandler)]:
             if handler not in handlers:
