@@ -20,6 +20,9 @@ from midwatch import ASGIMiddleware, AuditTrail, ErrorReport, RequestLog, Tracin
 from midwatch.logs import JsonFormatter
 from midwatch.testing import call_wsgi
 
+# Twenty thousand requests: what they cover is covered elsewhere, and tracing them would take minutes.
+pytestmark = pytest.mark.no_cover
+
 USERS, REQUESTS = 200, 50
 
 app_logger = logging.getLogger("mixups")
