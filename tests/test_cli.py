@@ -152,7 +152,7 @@ def test_settings(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(set(paths)) == len(paths) > 20
 
 
-@pytest.mark.parametrize("command", [[], ["check"], ["settings"], ["audit"], ["audit", "verify"]])
+@pytest.mark.parametrize("command", [[], ["check"], ["settings"], ["trace"], ["audit"], ["audit", "verify"]])
 def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Help begins with examples, each of which is a command that exists."""
     assert main([*command, "--help"]) == 0
