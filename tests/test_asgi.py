@@ -381,7 +381,8 @@ def test_websocket_one_of_each(websocket: Any, signals: Any) -> None:
     assert (exchange.kind, exchange.status, exchange.close_code) == ("websocket", 101, 1000)
     assert (exchange.bytes_in, exchange.bytes_out, exchange.outcome) == (5, 5, Outcome.OK)
     assert [line["http.response.status_code"] for line in signals.lines] == [101]
-    assert len(signals.spans) == signals.count() == 1
+    assert [span.kind.name for span in signals.spans] == ["SERVER", "INTERNAL"]
+    assert signals.count() == 1
     assert [message["type"] for message in socket.sent] == [message["type"] for message in bare.sent]
     assert (b"x-request-id", signals.lines[0]["request_id"].encode()) in socket.sent[0]["headers"]
 
@@ -424,7 +425,9 @@ def test_websocket_fates(
     websocket(ASGIMiddleware(app, *signals.plugins(), recorder), *messages)
 
     assert (recorder.exchange.outcome, recorder.exchange.status) == (outcome, status)
-    assert len(signals.lines) == len(signals.spans) == 1
+    assert len(signals.lines) == 1
+    assert [span.kind.name for span in signals.spans] == (["SERVER", "INTERNAL"] if status == 101 else ["SERVER"])
+    assert signals.spans[-1].attributes["midwatch.outcome"] == outcome
 
 
 def test_uncaught_websocket_disconnect_is_no_error(websocket: Any) -> None:

@@ -36,7 +36,7 @@ def test_tables(run: Callable[..., str]) -> None:
     assert "WSGI (Flask), microseconds per request" in printed
     assert "Memory with all six, 10000 requests" in printed
     assert "Targets" in printed
-    for variant in ("bare", "floor", *ALONE, "midwatch", "midwatch+spans"):
+    for variant in ("bare", "floor", *ALONE, "Tracing+OTLP", "midwatch", "midwatch+spans"):
         assert printed.count(f"\n{variant} ") == 2, variant
 
 
@@ -45,12 +45,22 @@ def test_json(run: Callable[..., str]) -> None:
     report: dict[str, Any] = msgspec.json.decode(run("--json", "--no-memory", *QUICK))
 
     for rows in report["overhead"].values():
-        assert [row["variant"] for row in rows][:10] == ["bare", "floor", *ALONE, "midwatch", "midwatch+spans"]
+        names = ["bare", "floor", *ALONE, "Tracing+OTLP", "midwatch", "midwatch+spans"]
+        assert [row["variant"] for row in rows][: len(names)] == names
         assert all(row["time"] > 0 for row in rows)
     assert report["skipped"].keys() <= {"assembled"}
     assert {target["met"] for target in report["targets"]} <= {True, False, None}
     assert report["load"] is None
     assert report["memory"] is None
+
+
+def test_soak(run: Callable[..., str]) -> None:
+    """Against a collector that fails half the time, every span is sent or counted as dropped; else it exits with 1."""
+    soak: dict[str, Any] = msgspec.json.decode(run("--soak", "--quick", "--json"))
+
+    assert soak["failed"] > 0
+    assert soak["created"] == soak["sent"] + soak["dropped"] + soak["pending"]
+    assert soak["taken"] == soak["sent"] > 0
 
 
 def test_usage() -> None:

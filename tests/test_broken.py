@@ -303,9 +303,10 @@ def test_children_of_multiprocessing_have_last_words(tmp_path: Path) -> None:
 
 SIGNALLED = """
 import os, signal, sys, threading
-from midwatch.delivery import Channel, _worker, flush
+from midwatch.delivery import Channel, flush
 
 channel = Channel("signalled", lambda batch: None)
+_worker = channel.worker
 count = 0
 
 def handler(number, frame):

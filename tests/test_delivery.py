@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midwatch import delivery
+import midwatch.delivery.channel as delivery
 from midwatch.delivery import Channel, flush
+from midwatch.delivery.worker import Worker
 
 LONG = 30.0
 """Seconds after which a test that waits has failed."""
@@ -344,7 +345,7 @@ def test_the_worker_sleeps_and_wakes(alone: None) -> None:
     channel: Channel[int] = Channel("test", lambda batch: batches.append(list(batch)))
     channel.put(0)
     assert flush(LONG)
-    worker = delivery._worker
+    worker = channel.worker
     before, work = worker._work, Watched()
     worker._work = work
     before.put(None)
@@ -432,10 +433,9 @@ def test_flush_delivers_itself_where_there_is_no_thread(
     def start(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    worker = delivery._Worker()
-    monkeypatch.setattr(delivery, "_worker", worker)
     monkeypatch.setattr(threading.Thread, "start", start)
     channel = by_hand(destination)
+    channel.worker = Worker(lambda: [channel])
     channel.put("a")
     assert destination.items == []
     destination.error = OSError("no")

@@ -183,8 +183,11 @@ def test_background_work_is_not_latency(signals: Any) -> None:
     assert exchange.ended is not None
     assert exchange.ended < clocks[0] - 0.04
     assert exchange.duration == exchange.ended - exchange.started
-    (span,) = signals.spans
+    background, span = signals.spans
     assert span.end_time - span.start_time == int(exchange.duration * 1e9)
+    assert background.start_time == span.end_time
+    assert background.end_time - background.start_time > 40_000_000
+    assert background.parent_id == background.links[0].context.span_id.to_bytes(8, "big").hex() == span.span_id
     assert signals.lines[0]["http.server.request.duration"] == round(exchange.duration, 6)
 
 

@@ -150,6 +150,7 @@ async def _serve(services: Services, files: Path) -> None:
   curl -i {shop}/items/7
   curl -i '{shop}/items/7/price?currency=CHF'
   tail -f {files}/shop.log.jsonl
+  {Path(sys.executable).with_name("midwatch")} trace {files}/*.jsonl
 """, flush=True)  # fmt: skip
     try:
         await asyncio.Event().wait()

@@ -14,6 +14,7 @@ from .metrics import LatencyMetrics
 from .plugin import Plugin
 from .settings import SettingsError
 from .tracing import Tracing, inject, trace_client
+from .tracing.spans import carry, span
 from .wsgi import WSGIMiddleware
 
 __all__ = [
@@ -33,9 +34,11 @@ __all__ = [
     "Tracing",
     "WSGIMiddleware",
     "audit",
+    "carry",
     "current",
     "flush",
     "inject",
     "install",
+    "span",
     "trace_client",
 ]

@@ -21,7 +21,7 @@ from .plugin import hook_failed
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
 
     from opentelemetry.trace import Span
 
@@ -52,8 +52,8 @@ class Exchange:
     __slots__ = (
         "__weakref__", "_actor", "_added", "_extra", "_route", "app_path", "bytes_in", "bytes_out", "client",
         "close_code", "complete", "context", "departure", "disconnected", "duration", "ended", "error", "first_byte",
-        "framework", "kind", "method", "moments", "native", "outcome", "path", "peer", "request_id", "scheme", "span",
-        "span_id", "started", "started_at", "status", "trace_flags", "trace_id",
+        "framework", "kind", "method", "moments", "native", "on_message", "outcome", "path", "peer", "request_id",
+        "scheme", "span", "span_id", "started", "started_at", "status", "trace_flags", "trace_id",
     )  # fmt: skip
 
     kind: str
@@ -100,6 +100,8 @@ class Exchange:
     """What the server raised when the application sent to a client that had left."""
     close_code: int | None
     """Of a websocket (RFC 6455 section 7.4)."""
+    on_message: Callable[[str, int], object] | None
+    """Told of each message of a websocket: `SENT` or `RECEIVED`, and its bytes or characters."""
     error: BaseException | None
     """What left the application, or what its framework turned into a 500; the latest of several."""
     outcome: Outcome | None
@@ -108,7 +110,7 @@ class Exchange:
     """Seconds from the request to the last body byte, once the exchange is over."""
 
     context: Context
-    """The OpenTelemetry context of this request."""
+    """The OpenTelemetry context of this request, on top of the one in which the server called us."""
     span: Span | None
     """The server span, if there is one."""
     trace_id: str | None
@@ -127,10 +129,11 @@ class Exchange:
         self.native = native
         self.moments = moments
         self.framework = framework
-        self.context = Context({KEY: self})
+        around = get_current()
+        self.context = Context({**around, KEY: self}) if around else Context({KEY: self})
         self.kind = "http"
         self.peer = self.client = self._route = self.first_byte = self.ended = self.status = self.close_code = None
-        self.departure = None
+        self.departure = self.on_message = None
         self.error = self.outcome = self.span = self.trace_id = self.span_id = self.request_id = None
         self._actor = self._added = self._extra = None
         self.bytes_in = self.bytes_out = self.trace_flags = 0
@@ -153,6 +156,10 @@ class Exchange:
 
     def headers(self, names: HeaderNames) -> list[str | None]:
         """Several request headers at once."""
+        raise NotImplementedError
+
+    def headers_with(self, prefix: str) -> dict[str, str]:
+        """The request headers whose names start with *prefix*, in lower case, by the rest of their names."""
         raise NotImplementedError
 
     def response_header(self, name: str) -> str | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
-__all__ = ["HeaderName", "HeaderNames", "field_name", "field_value", "without_port"]
+__all__ = ["HeaderName", "HeaderNames", "field_name", "field_value", "port_of", "without_port"]
 
 
 class HeaderName:
@@ -68,3 +69,15 @@ def without_port(host: str) -> str:
     """The host of a `Host` header (RFC 9110 section 7.2)."""
     host = host.rpartition("@")[2]
     return host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+
+
+DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+def port_of(host: str, scheme: str) -> int | None:
+    """The port of a `Host` header, by default that of the scheme; None where it names none that could be."""
+    port = host[host.rfind("]") + 1 :].partition(":")[2] if ":" in host else ""
+    if not port:
+        return DEFAULT_PORTS.get(scheme)
+    number = int(port) if port.isascii() and port.isdecimal() and len(port) < 6 else 0
+    return number if 0 < number < 65_536 else None

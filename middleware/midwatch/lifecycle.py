@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Final, final
 
 from .delivery import flush
 from .logs.setup import reassert
+from .plugin import hook_failed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .plugin import Moments
 
 __all__ = ["Lifecycle"]
 
 SHUTDOWN: Final = 5.0
 """Seconds that plugins and destinations have when the server stops."""
+
+
+def _nothing() -> None: ...
 
 
 @final
@@ -26,12 +32,17 @@ class Lifecycle:
 
     A server that speaks the ASGI lifespan says when; for others the first request starts and `atexit` stops.
 
+    Args:
+        moments: Who is told.
+        started: Called once they have been told of a start.
+
     Attributes:
         running: Between the two. A server may start again after it stopped, as test clients do.
     """
 
-    def __init__(self, moments: Moments) -> None:
+    def __init__(self, moments: Moments, started: Callable[[], object] = _nothing) -> None:
         self._moments = moments
+        self._started = started
         self._lock = threading.RLock()  # A plugin that warms the application up comes back in.
         self._stopping = False
         self.running = False
@@ -47,6 +58,10 @@ class Lifecycle:
             atexit.register(self.stop)
             reassert()
             self._moments.startup()
+            try:
+                self._started()
+            except Exception:
+                hook_failed(self._started)
 
     def stop(self) -> None:
         """Tell the plugins that the server stops, and give them `SHUTDOWN` seconds to flush."""

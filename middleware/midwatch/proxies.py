@@ -85,6 +85,10 @@ class Proxies:
         self._trusted = Networks(trusted)
         self._header = header.lower()
 
+    def trust(self, exchange: Exchange) -> bool:
+        """Whether the direct peer is one of them."""
+        return (exchange.peer[0] if exchange.peer is not None else None) in self._trusted
+
     def apply(self, exchange: Exchange) -> None:
         """Correct `client` and `scheme` of *exchange* by what trusted proxies say; for doors."""
         if exchange.client in self._trusted:

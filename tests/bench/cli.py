@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from . import child, memory, server
+from . import child, memory, receiver, server, soak, spans
 from .figures import Row, Target, rows_of, targets_of
 from .load import Load, measure_load
 from .memory import Memory, measure_memory
-from .rounds import Broken, measure
+from .processes import Broken
+from .rounds import measure
+from .spans import SpanCost, span_lines
 from .tables import load_table, machine, memory_lines, overhead_table, target_lines
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class Report(msgspec.Struct):
     overhead: dict[str, list[Row]]
     load: Load | None
     memory: Memory | None
+    span: SpanCost
+    span_of_sdk: SpanCost | None
     targets: list[Target]
     skipped: dict[str, str]
     versions: dict[str, str]
@@ -41,7 +45,7 @@ class Report(msgspec.Struct):
 
 def main(arguments: Sequence[str]) -> int:
     """Run the benchmark, or the part of it that another process asks for; the exit code."""
-    if arguments and arguments[0] in {"child", "memory"}:
+    if arguments and arguments[0] in {"child", "memory", "receiver", "soak", "spans"}:
         # Ctrl-C is for the parent, which ends us.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     match list(arguments):
@@ -51,8 +55,16 @@ def main(arguments: Sequence[str]) -> int:
             return server.main(variant, int(descriptor), None if core == "None" else int(core))
         case ["memory", requests]:
             return memory.main(int(requests))
+        case ["receiver", failing]:
+            return receiver.main(float(failing))
+        case ["spans", whose, port]:
+            return spans.main(whose, int(port))
+        case ["soak", requests, port]:
+            return soak.main(int(requests), int(port))
     options = _options(arguments)
     try:
+        if options.soak:
+            return _soak(options)
         report = _run(options)
     except Broken as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -71,9 +83,16 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--quick", action="store_true", help="few rounds: to see that it works, not what it costs")
     parser.add_argument("--long", action="store_true", help="a million requests for the memory check")
+    parser.add_argument("--soak", action="store_true", help="only 200000 requests against a collector that fails")
     parser.add_argument("--no-load", action="store_true", help="without uvicorn")
     parser.add_argument("--no-memory", action="store_true", help="without the memory check")
     return parser.parse_args(arguments)
+
+
+def _soak(options: argparse.Namespace) -> int:
+    found = soak.measure_soak(5_000 if options.quick else 200_000)
+    print(msgspec.json.encode(found).decode() if options.json else "\n".join(soak.soak_lines(found)))
+    return 0 if found.whole and found.flat else 1
 
 
 def _run(options: argparse.Namespace) -> Report:
@@ -98,8 +117,12 @@ def _run(options: argparse.Namespace) -> Report:
         count = 10_000 if options.quick else 1_000_000 if options.long else 200_000
         _tell(f"memory over {count} requests")
         held = measure_memory(count)
-    targets = targets_of(tables, load, held)
-    return Report(machine(), rounds, requests, tables, load, held, targets, skipped, versions)
+    _tell("spans, made and sent")
+    ours, sdk, reason = spans.measure_spans(1 if options.quick else 3)
+    if reason:
+        skipped["SDK"] = reason
+    targets = targets_of(tables, load, held, ours, sdk)
+    return Report(machine(), rounds, requests, tables, load, held, ours, sdk, targets, skipped, versions)
 
 
 def _text(report: Report) -> list[str]:
@@ -110,6 +133,7 @@ def _text(report: Report) -> list[str]:
         lines += [*load_table(report.load), ""]
     if report.memory is not None:
         lines += [*memory_lines(report.memory), ""]
+    lines += [*span_lines(report.span, report.span_of_sdk), ""]
     lines += target_lines(report.targets)
     if report.versions:
         lines += ["", "assembled: " + ", ".join(f"{name} {version}" for name, version in report.versions.items())]

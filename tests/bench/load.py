@@ -19,7 +19,7 @@ import msgspec
 from .calls import HEADERS, PATH
 from .child import pin
 from .client import drive
-from .rounds import Broken, command
+from .processes import Broken, command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

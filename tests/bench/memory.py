@@ -11,9 +11,9 @@ import msgspec
 
 from . import apps, watched
 from .calls import ASGICaller
-from .rounds import Broken, command
+from .processes import Broken, command
 
-__all__ = ["Memory", "main", "measure_memory"]
+__all__ = ["Memory", "main", "measure_memory", "resident"]
 
 PATHS: Final = 100_000
 BATCH: Final = 1_000
@@ -51,11 +51,11 @@ def main(requests: int) -> int:
     paths = min(PATHS, requests // 2)
     caller = ASGICaller()
     _send(caller, app, WARM_UP, WARM_UP)
-    before = _resident()
+    before = resident()
     _send(caller, app, requests // 2, paths)
-    half = _resident()
+    half = resident()
     _send(caller, app, requests // 2, paths)
-    print(msgspec.json.encode(Memory(requests, paths, before, half, _resident())).decode())
+    print(msgspec.json.encode(Memory(requests, paths, before, half, resident())).decode())
     return 0
 
 
@@ -67,7 +67,7 @@ def _send(caller: ASGICaller, app: object, requests: int, paths: int) -> None:
         watched.flush()
 
 
-def _resident() -> float:
+def resident() -> float:
     gc.collect()
     with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import random
 import subprocess
-import sys
 from contextlib import ExitStack
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar, final
 
 import msgspec
 
 from .child import Ask, Hello, Timing
+from .processes import Broken, command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
 
-__all__ = ["PROTOCOLS", "Broken", "Measured", "command", "measure"]
+__all__ = ["PROTOCOLS", "Measured", "measure"]
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 PROTOCOLS: Final = {"asgi": "ASGI (Starlette)", "wsgi": "WSGI (Flask)"}
-
-
-class Broken(Exception):
-    """The benchmark cannot say anything: a process ended, or an answer was not the application's."""
 
 
 class Measured(msgspec.Struct):
@@ -41,11 +36,6 @@ class Measured(msgspec.Struct):
     best: dict[str, Timing]
     skipped: dict[str, str]
     versions: dict[str, str]
-
-
-def command(*arguments: str) -> list[str]:
-    """How to start this package in another process."""
-    return [sys.executable, str(Path(__file__).parent), *arguments]
 
 
 @final

@@ -1,12 +1,17 @@
-"""Midwatch in its variants: each of the six alone, all six, and all six with every span recorded and written."""
+"""Midwatch in its variants: each of the six alone, all six, and both with every span sent to a collector."""
 
 from __future__ import annotations
 
+import atexit
 import os
+from contextlib import ExitStack
+from functools import cache
 from typing import Any, Final
 
 from midwatch import flush, install
 from midwatch.delivery import channels
+
+from .receiver import receiver
 
 __all__ = ["ALL", "SIX", "SPANS", "VARIANTS", "dropped", "flush", "watch"]
 
@@ -24,19 +29,30 @@ SIX: Final = {
 
 ALL: Final = "midwatch"
 SPANS: Final = "midwatch+spans"
-VARIANTS: Final = (*SIX, ALL, SPANS)
+TRACED: Final = "Tracing+OTLP"
+VARIANTS: Final = (*SIX, TRACED, ALL, SPANS)
+
+_collector = ExitStack()
+"""One for the process, started when a variant wants it."""
 
 
 def watch(app: Any, variant: str) -> Any:
     """*app* as a user would have it watched, but that all lines go to `/dev/null`."""
     settings: dict[str, Any] = {
-        section: {} if variant in {name, ALL, SPANS} else False for name, section in SIX.items()
+        section: {} if variant in {name, ALL, SPANS} or variant.startswith(f"{name}+") else False
+        for name, section in SIX.items()
     }
     if settings["log"] is not False:
         settings["log"] = {"to": [SINK]}
-    if variant == SPANS:
-        settings["trace"] = {"to": [SINK]}
+    if variant in {SPANS, TRACED}:
+        settings["trace"] = {"to": [_otlp()]}
     return install(app, settings)
+
+
+@cache
+def _otlp() -> str:
+    atexit.register(_collector.close)
+    return f"otlp://127.0.0.1:{_collector.enter_context(receiver()).port}"
 
 
 def dropped() -> int:

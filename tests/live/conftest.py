@@ -18,6 +18,10 @@ from typing import Any
 import httpx
 import pytest
 
+from .collectors import collector, rotel, to, zipkin
+
+__all__ = ["collector", "rotel", "to", "zipkin"]
+
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 

@@ -20,6 +20,11 @@ from midwatch.testing import Recorder
 
 recorder = Recorder()
 
+PLACE = (
+    'expected "otlp://host:4318", "zipkin://host:9411", "file:///path", "console", "memory", a callable or a'
+    " SpanExporter"
+)
+
 
 def check() -> None: ...
 
@@ -44,12 +49,12 @@ def refused(settings: Any) -> SettingsError:
               known: fields, level, propagate, root, to
               help: midwatch check --explain log.fields"""),
         ({"trace": {"to": ["memory", "https://user:secret@host/?key=secret", "stdout"]}, "zzz": {"key": "secret"}}, """\
-            error: trace.to[1]: expected "memory", "file:///path" or a callable, got "https://***@host/?key=***"
+            error: trace.to[1]: {PLACE}, got "https://***@host/?key=***"
               in settings
                 "trace": {"to": [..., "https://***@host/?key=***", ...]}
                                       ^^^^^^^^^^^^^^^^^^^^^^^^^^^
               help: midwatch check --explain trace.to
-            error: trace.to[2]: expected "memory", "file:///path" or a callable, got "stdout"
+            error: trace.to[2]: {PLACE}, got "stdout"
               in settings
                 "trace": {"to": [..., "stdout"]}
                                       ^^^^^^^^
@@ -74,7 +79,7 @@ def refused(settings: Any) -> SettingsError:
 )  # fmt: skip
 def test_whole_message(settings: Any, message: str) -> None:
     """A message shows the place, points at what is wrong with it, and says what to run next."""
-    assert str(refused(settings)) == dedent(message)
+    assert str(refused(settings)) == dedent(message).replace("{PLACE}", PLACE)
 
 
 def test_all_problems_at_once() -> None:

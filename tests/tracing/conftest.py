@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
+import aiohttp
+import httpx
 import pytest
-from opentelemetry.trace import SpanKind
+import requests
+import urllib3
+from opentelemetry.trace import SpanKind, use_span
 
-from midwatch import Exchange, Tracing, inject
+from midwatch import Exchange, Tracing, inject, trace_client
 from midwatch.plugin import failures
 from midwatch.testing import Answer, Recorder, ScriptedApp
 from midwatch.tracing import Span
@@ -76,7 +83,12 @@ def span(exported: list[Span]) -> Span:
 
 @dataclass
 class Server:
-    """A real server on the loopback; `/redirect` leads to `/`, `/status/N` answers N."""
+    """
+    A real server on the loopback.
+
+    `/status/N` answers N, `/redirect` leads to `/landed` or to `?to=`, `/flaky/N` answers 503 for N times, `/drop/N`
+    closes the connection for N times, `/digest` wants a password first.
+    """
 
     url: str
     port: int
@@ -88,34 +100,118 @@ class Server:
         return [headers["traceparent"] for headers in self.headers]
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
+class _Handler(BaseHTTPRequestHandler):
     noted: Server
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            noted.calls.append((self.command, self.path))
-            noted.headers.append(self.headers)
-            path = self.path.partition("?")[0]
-            status = int(path.rpartition("/")[2]) if path.startswith("/status/") else 200
-            self.send_response(302 if path == "/redirect" else status)
-            if path == "/redirect":
-                self.send_header("location", "/landed")
-            self.send_header("content-length", "2")
-            self.send_header("connection", "close")
-            self.end_headers()
+    def do_GET(self) -> None:
+        self.noted.calls.append((self.command, self.path))
+        self.noted.headers.append(self.headers)
+        path, _, query = self.path.partition("?")
+        kind, _, number = path[1:].partition("/")
+        first = int(number or 0) >= self.noted.calls.count((self.command, self.path)) if number.isdecimal() else False
+        if kind == "drop" and first:
+            self.close_connection = True
+            return
+        status, headers = 200, {}
+        if kind == "status":
+            status = int(number)
+        elif kind == "flaky" and first:
+            status = 503
+        elif kind == "redirect":
+            status, headers = 302, {"location": unquote(query.removeprefix("to=")) or "/landed"}
+        elif kind == "digest" and "authorization" not in self.headers:
+            status, headers = 401, {"www-authenticate": 'Digest realm="x", nonce="y", qop="auth", algorithm=MD5'}
+        body = self.command != "HEAD" and status != 204
+        self.send_response(status)
+        for name, value in {**headers, "content-length": str(2 * body), "connection": "close"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if body:
             self.wfile.write(b"ok")
 
-        do_POST = do_BREW = do_GET
+    do_POST = do_BREW = do_HEAD = do_GET
 
-        def log_message(self, *args: Any) -> None: ...
+    def log_message(self, *args: Any) -> None: ...
 
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+@contextmanager
+def _serving() -> Iterator[Server]:
+    handler: Any = type("Handler", (_Handler,), {})
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     port = listening.server_address[1]
-    noted = Server(f"http://127.0.0.1:{port}", port)
+    handler.noted = noted = Server(f"http://127.0.0.1:{port}", port)
     thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
     thread.start()
     yield noted
     listening.shutdown()
     thread.join()
     listening.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with _serving() as serving:
+        yield serving
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Server]:
+    """Another one: at another port, so of another origin."""
+    with _serving() as serving:
+        yield serving
+
+
+@pytest.fixture
+def current(span: Span) -> Iterator[Span]:
+    """A span that is current."""
+    with use_span(span):
+        yield span
+
+
+Call = Callable[..., int]
+
+
+@pytest.fixture(params=["httpx.Client", "httpx.AsyncClient", "requests.Session", "aiohttp", "urllib3"])
+def call(request: pytest.FixtureRequest) -> Iterator[Call]:
+    """`call(method, url)` by one kind of traced client, following redirects; the status."""
+    kind: str = request.param
+    if kind == "requests.Session":
+        with requests.Session() as session:
+            session.trust_env = False
+            _traced(session)
+            yield lambda method, url, **given: session.request(method, url, timeout=10, **given).status_code
+    elif kind == "httpx.Client":
+        with httpx.Client(follow_redirects=True, trust_env=False) as client:
+            _traced(client)
+            yield lambda method, url, **given: client.request(method, url, **given).status_code
+    elif kind == "urllib3":
+        with urllib3.PoolManager(retries=urllib3.Retry(3, connect=0, read=0, raise_on_status=False)) as manager:
+            _traced(manager)
+            yield lambda method, url, **given: manager.request(method, url, **given).status
+    else:
+        yield _by_httpx if kind == "httpx.AsyncClient" else _by_aiohttp
+
+
+def _traced(client: Any) -> None:
+    assert trace_client(client) is client
+    trace_client(client)
+
+
+def _by_httpx(method: str, url: str, **given: Any) -> int:
+    async def run() -> int:
+        async with httpx.AsyncClient(follow_redirects=True, trust_env=False) as client:
+            _traced(client)
+            return (await client.request(method, url, **given)).status_code
+
+    return asyncio.run(run())
+
+
+def _by_aiohttp(method: str, url: str, **given: Any) -> int:
+    async def run() -> int:
+        async with aiohttp.ClientSession() as session:
+            _traced(session)
+            async with session.request(method, url, **given) as response:
+                assert await response.text() in {"ok", ""}
+                return response.status
+
+    return asyncio.run(run())

@@ -52,7 +52,7 @@ class ASGIMiddleware:
         self.moments = Moments(plugins)
         self._proxies = proxies
         self.framework = framework or Starlette(answers=False)
-        self.lifecycle = Lifecycle(self.moments)
+        self.lifecycle = Lifecycle(self.moments, self._prepare)
         self._warned = framework is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,6 +94,9 @@ class ASGIMiddleware:
                 detach(token)
             del exchange.context
             scope.pop(KEY, None)
+
+    def _prepare(self) -> None:
+        self.framework.prepare(self.app, self.moments)
 
     async def _unobserved(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -98,6 +98,16 @@ class Observed(Exchange):
         found = map(self._headers.get, names.asgi)
         return [None if value is None else value.decode("latin-1") for value in found]
 
+    def headers_with(self, prefix: str) -> dict[str, str]:
+        if self._headers is None:
+            self._headers = fold(self.native["headers"])
+        start, skip = prefix.encode(), len(prefix)
+        return {
+            name[skip:].decode("latin-1"): value.decode("latin-1")
+            for name, value in self._headers.items()
+            if name.startswith(start)
+        }
+
     def response_header(self, name: str) -> str | None:
         value = None if self._start is None else dict(self._start.get("headers", ())).get(name.lower().encode())
         return None if value is None else value.decode("latin-1")
@@ -127,7 +137,7 @@ class Observed(Exchange):
             # Servers send it after every response too: only before the last byte does it mean anything.
             self.disconnected = not self.complete
         elif kind == "websocket.receive":
-            self.bytes_in += len(message.get("bytes") or message.get("text") or b"")
+            self._message("RECEIVED", message)
         elif kind == "websocket.disconnect" and self.close_code is None:
             self.close_code = message.get("code", 1005)
             self.disconnected = self.status != 101 or self.close_code == ABNORMAL
@@ -205,7 +215,7 @@ class Observed(Exchange):
             self.first_byte = perf_counter()
         await self._send(message)
         if kind == "websocket.send":
-            self.bytes_out += len(message.get("bytes") or message.get("text") or b"")
+            self._message("SENT", message)
         elif kind == "websocket.close":
             self.close_code = message.get("code", 1000)
             self.ended, self.complete = perf_counter(), True
@@ -215,6 +225,15 @@ class Observed(Exchange):
         elif kind == "http.response.pathsend" or kind == "http.response.zerocopysend":
             self.complete = not message.get("more_body", False)
             self.ended = perf_counter() if self.complete else None
+
+    def _message(self, direction: str, message: Message) -> None:
+        size = len(message.get("bytes") or message.get("text") or b"")
+        if direction == "SENT":
+            self.bytes_out += size
+        else:
+            self.bytes_in += size
+        if self.on_message is not None:
+            self.on_message(direction, size)
 
     async def _send_replaced(self, message: Message) -> None:
         """Send what stands in for the application's response: observed, but no plugin is asked again."""

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from ..exchange import Actor, Exchange
+    from ..plugin import Moments
 
 __all__ = ["Framework", "descends"]
 
@@ -23,6 +24,9 @@ class Framework:
 
     answers = False
     forgets = False
+
+    def prepare(self, app: object, moments: Moments) -> None:
+        """Keep *app* from doing what the plugins of *moments* do; once, when the server starts."""
 
     def route(self, native: MutableMapping[str, Any]) -> str | None:
         """Template of the route that matched, mounts included, from what is left in the scope or environ."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry.trace import get_tracer_provider
+
 from ..exchange import Actor
 from . import Framework, descends
 
@@ -12,8 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, MutableMapping
 
     from ..asgi import ASGIMiddleware
+    from ..plugin import Moments
 
 __all__ = ["Starlette", "is_starlette", "wrap_starlette"]
+
+STARLETTES: Final = "starlette.middleware.opentelemetry"
 
 SOMEWHERE: Final = "/{mount}"
 """Stands for a mount point whose template cannot be found: one fixed value, where the path would be many."""
@@ -26,6 +31,14 @@ class Starlette(Framework):
         self.answers = answers
         self._fixed: set[str] = set()
         self._endpoints: dict[int, tuple[Any, str | None]] = {}
+
+    def prepare(self, app: object, moments: Moments) -> None:
+        """FastAPI's and Starlette's own telemetry makes server spans too; of each request there shall be one."""
+        for plugin in moments.plugins:
+            joining = getattr(plugin, "joining", None)
+            if joining is not None:
+                for one in _applications(getattr(app, "__self__", app)):
+                    _join(one, *joining())
 
     def route(self, native: MutableMapping[str, Any]) -> str | None:
         route = native.get("route")
@@ -75,6 +88,31 @@ class Starlette(Framework):
         except (AttributeError, NotImplementedError):
             identity = getattr(user, "id", None) or name
         return Actor(str(identity), name=name if isinstance(name, str) else None) if identity else None
+
+
+def _applications(app: Any, depth: int = 32) -> Iterator[Any]:
+    """*app*, what it wraps, and what is mounted in it."""
+    yield app
+    if depth:
+        mounted = [route.app for route in getattr(app, "routes", ()) if _is_mount(route)]
+        wrapped = getattr(app, "app", None)
+        for inner in mounted if wrapped is None else [wrapped, *mounted]:
+            yield from _applications(inner, depth - 1)
+
+
+def _join(app: Any, provider: Any, operations: bool) -> None:
+    """Have *app* trace through *provider*, and FastAPI only if its operations are wanted: its metrics and logs stay."""
+    telemetry = getattr(app, "_telemetry", None)
+    if isinstance(telemetry, dict):
+        if not operations:
+            telemetry["tracing"] = False
+        elif telemetry.get("tracer_provider") is None:
+            telemetry["tracer_provider"] = provider
+    for middleware in getattr(app, "user_middleware", ()):
+        if getattr(middleware.cls, "__module__", "") == STARLETTES:
+            middleware.kwargs.setdefault("tracer_provider", provider)
+    if type(app).__module__ == STARLETTES and app._tracer_provider is get_tracer_provider():  # noqa: SLF001 - built already
+        app._tracer_provider = provider  # noqa: SLF001
 
 
 def _prefix(native: MutableMapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..answers import Reply
 from ..logs.safe import encode_line
+from .losses import dropped
 from .result import Status
 
 if TYPE_CHECKING:
@@ -68,8 +69,9 @@ def reply(report: Report, view: View) -> Reply:
     document: dict[str, Any] = {"status": report.status.value}
     if view.identity is not None:
         document |= view.identity
-        if report.readings:
-            document["checks"] = {name: [_member(reading)] for name, reading in report.readings}
+        checks = {name: [_member(reading)] for name, reading in report.readings} | dropped()
+        if checks:
+            document["checks"] = checks
     return Reply(code, encode_line(document), media_type="application/health+json", headers=headers)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -27,8 +26,6 @@ LABELS: Final = ("http_request_method", "http_route", "http_response_status_code
 
 MAX_TRACE_ID: Final = 64
 """Characters; the whole of an exemplar's labels is limited to 128 (OpenMetrics 1.0, Exemplars)."""
-
-_credentials: Final = re.compile(r"//[^/@]*@")
 
 
 @final
@@ -126,20 +123,18 @@ def _plugin_errors() -> Metric:
 
 
 def _deliveries() -> Iterator[Metric]:
-    figures: dict[str, tuple[int, int, int]] = {}
-    for channel in list(delivery.channels):
-        name = _credentials.sub("//", channel.name)
-        pending, sent, dropped = figures.get(name, (0, 0, 0))
-        figures[name] = pending + channel.pending, sent + channel.sent, dropped + channel.dropped
     labels = ("channel",)
     pending_items = GaugeMetricFamily("midwatch_delivery_pending", "Items queued or being sent.", labels=labels)
     sent_items = CounterMetricFamily("midwatch_delivery_sent", "Items delivered.", labels=labels)
     dropped_items = CounterMetricFamily("midwatch_delivery_dropped", "Items lost for any reason.", labels=labels)
-    for name, (pending, sent, dropped) in sorted(figures.items()):
+    for name, (pending, sent, dropped) in delivery.figures(delivery.channels).items():
         pending_items.add_metric((name,), pending)
         sent_items.add_metric((name,), sent)
         dropped_items.add_metric((name,), dropped)
-    return iter((pending_items, sent_items, dropped_items))
+    lost = CounterMetricFamily("midwatch_lost", "What was lost before any queue had it.", labels=("what",))
+    for what, count in sorted(delivery.losses.copy().items()):
+        lost.add_metric((what,), count)
+    return iter((pending_items, sent_items, dropped_items, lost))
 
 
 @final

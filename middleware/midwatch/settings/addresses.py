@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from ipaddress import ip_interface, ip_network
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
-from .kinds import Refused, either, kind, list_of
+from .kinds import Refused, either, kind, list_of, plain_function
 from .problem import nearest
 from .shown import shown
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
     from .kinds import Kind
 
-__all__ = ["destination", "networks"]
+__all__ = ["destination", "networks", "span_destination"]
 
 
 def _network(value: object) -> str:
@@ -51,16 +50,73 @@ def destination(*names: str, call: bool) -> Kind:
     """
     expected = [f'"{name}"' for name in names] + ['"file:///path"'] + (["a callable"] if call else [])
 
-    def accept(value: object) -> str | Callable[..., object]:
-        if isinstance(value, str):
-            return value if value in names else _file(value, names)
-        if call and callable(value):
-            if inspect.iscoroutinefunction(value):
-                raise Refused("make it a plain function", "expected a plain function, got a coroutine function")
-            return value
-        raise Refused
+    return kind(either(*expected), lambda value: _accepted(value, names, call=call))
 
-    return kind(either(*expected), accept)
+
+def _accepted(value: object, names: tuple[str, ...], *, call: bool) -> str | Callable[..., object]:
+    if isinstance(value, str):
+        return value if value in names else _file(value, names)
+    if call and callable(value):
+        return plain_function(value)
+    raise Refused
+
+
+NETWORKED: Final = ("otlp", "otlps", "zipkin", "zipkins")
+"""Schemes of the servers that take spans."""
+
+SPANS: Final = ("console", "memory")
+
+
+def _span_destination(value: object) -> Any:
+    # Only where something is sent: settings are also read by commands that need no tracing.
+    from ..tracing.export.sdk import is_exporter, is_exporter_class  # noqa: PLC0415
+
+    if not isinstance(value, str):
+        try:
+            made, could_be = is_exporter(value), is_exporter_class(value)
+        except Exception:
+            raise Refused from None  # Whatever it is, it does not even say what it has.
+        if could_be and isinstance(value, type):
+            raise Refused(f"write {value.__name__}(...)", f"expected an exporter, got the class {value.__name__}")
+        return value if made else _accepted(value, SPANS, call=True)
+    scheme, slashes, rest = value.partition("://")
+    if scheme in NETWORKED:
+        _check(value)
+        return value
+    if slashes:
+        right = _spelled(scheme, rest)
+        if right is not None:
+            raise Refused(f"did you mean {shown(right)}?")
+    return _accepted(value, SPANS, call=True)
+
+
+def _check(url: str) -> None:
+    from ..tracing.export import check_destination  # noqa: PLC0415
+
+    try:
+        check_destination(url)
+    except ValueError as error:
+        raise Refused("", str(error)) from None
+
+
+def _spelled(scheme: str, rest: str) -> str | None:
+    """The address that was probably meant."""
+    http = {"http": "otlp", "https": "otlps"}.get(scheme.lower())
+    guess = http or nearest(scheme, NETWORKED)
+    if guess is None:
+        return None
+    right = f"{guess}://{rest.removesuffix('/v1/traces') if http else rest}"
+    try:
+        _check(right)
+    except Refused:
+        return None
+    return right
+
+
+span_destination: Final = kind(
+    '"otlp://host:4318", "zipkin://host:9411", "file:///path", "console", "memory", a callable or a SpanExporter',
+    _span_destination,
+)
 
 
 def _file(url: str, names: tuple[str, ...]) -> str:

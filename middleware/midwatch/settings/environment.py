@@ -6,6 +6,7 @@ import os
 from typing import Any, Final
 
 from ..service import Service
+from .tracing_environment import TRACE_VARIABLES, trace_settings
 
 __all__ = ["VARIABLES", "from_environment"]
 
@@ -18,6 +19,7 @@ VARIABLES: Final = {
     ATTRIBUTES: "`service.name`, `service.version` and `deployment.environment.name` where nothing else tells them;"
     " further attributes go out with every span. `key=value` pairs, separated by commas, values percent-encoded.",
     DISABLED: "`true` switches `trace` off, unless the dict says something of it.",
+    **TRACE_VARIABLES,
 }
 """What is honoured, and what it sets."""
 
@@ -36,4 +38,6 @@ def from_environment() -> dict[str, tuple[Any, str]]:
         found["service.environment"] = service.environment, ATTRIBUTES
     if os.environ.get(DISABLED, "").strip().lower() == "true":
         found["trace"] = None, DISABLED
+    else:
+        found.update(trace_settings())
     return found

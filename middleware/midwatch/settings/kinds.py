@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
 import re
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .problem import nearest
 from .shown import shown
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 
     from .place import Place
 
-__all__ = ["Kind", "Refused", "buckets", "count", "either", "flag", "header_or_off", "kind", "level", "list_of",
-           "one_of", "path", "path_or_off", "seconds", "text"]  # fmt: skip
+__all__ = ["Kind", "Refused", "buckets", "count", "either", "flag", "header", "header_or_off", "kind", "level",
+           "list_of", "one_of", "path", "path_or_off", "plain_function", "positive", "seconds", "share",
+           "text"]  # fmt: skip
+
+F = TypeVar("F", bound="Callable[..., object]")
 
 LONGEST: Final = 3600.0
 """Seconds that a timeout may have: beyond it, somebody meant milliseconds."""
@@ -62,6 +66,13 @@ def kind(expected: str, accept: Callable[[Any], Any]) -> Kind:
             return None
 
     return Kind(expected, read)
+
+
+def plain_function(value: F) -> F:
+    """*value*, which can be called; refused if what it returns would have to be awaited."""
+    if inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(type(value).__call__):
+        raise Refused("make it a plain function", "expected a plain function, got a coroutine function")
+    return value
 
 
 def list_of(item: Kind, expected: str) -> Kind:
@@ -145,6 +156,13 @@ def _number(value: object) -> float:
     raise Refused
 
 
+def _share(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        percent = not isinstance(value, bool) and isinstance(value, int | float) and 1 < value <= 100
+        raise Refused(f"did you mean {value / 100:g}?" if percent else "")  # type: ignore[operator]
+    return float(value)
+
+
 def _seconds(value: object) -> float:
     number = _number(value)
     if number > LONGEST:
@@ -202,4 +220,7 @@ count: Final = kind("a whole number above 0", _count)
 buckets: Final = kind("a list of increasing numbers above 0", _buckets)
 path: Final = kind('a path that starts with "/"', _path)
 path_or_off: Final = _or_off(path.expected, _path)
+share: Final = kind("a share from 0 to 1", _share)
+positive: Final = kind("a number above 0", _number)
+header: Final = kind("the name of a header (RFC 9110 section 5.1)", _header)
 header_or_off: Final = _or_off("the name of a header (RFC 9110 section 5.1)", _header)

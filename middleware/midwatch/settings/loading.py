@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .problem import Problem
+
+S = TypeVar("S", bound=Section)
 
 __all__ = ["InForce", "in_force", "load"]
 
@@ -40,6 +42,7 @@ def load(settings: Mapping[str, object] | None, source: str = "settings") -> Set
     found = read_section(Settings, place)
     if found is not None and not problems:
         _compare_paths(found, place)
+        _compare_trust(found, place)
     if found is None or problems:
         raise SettingsError(problems, source)
     return _completed(found, {} if settings is None else settings)
@@ -58,17 +61,30 @@ def _compare_paths(found: Settings, place: Place) -> None:
         here.wrong(f"health is served at {shown(ours)}, and so are metrics")
 
 
+def _compare_trust(found: Settings, place: Place) -> None:
+    """Proxies that nobody has named would trust nobody, without a word."""
+    if found.trace is None or found.trace.trust != "proxies" or found.trusted_proxies:
+        return
+    given: Any = place.value
+    here = place.entry("trace", given["trace"], "trace").entry("trust", "proxies", "trust")
+    here.wrong("no proxies are known", 'name them in "trusted_proxies", or write "never"')
+
+
 def _completed(settings: Settings, given: Mapping[str, object]) -> Settings:
-    service: dict[str, Any] = {}
     for path, (value, _) in from_environment().items():
-        if _given(given, path):
-            continue
-        name, _, field = path.partition(".")
-        if field:
-            service[field] = value
-        else:
-            settings = replace(settings, **{name: value})
-    return replace(settings, service=replace(settings.service, **service)) if service else settings
+        if not _given(given, path):
+            settings = _with(settings, path.split("."), value)
+    return settings
+
+
+def _with(section: S, path: list[str], value: Any) -> S:
+    """*section* with one setting, unless a section that it belongs to is off."""
+    inner = getattr(section, path[0], None)
+    if len(path) > 1:
+        if inner is None:
+            return section
+        value = _with(inner, path[1:], value)
+    return replace(section, **{path[0]: value})
 
 
 def _given(given: Any, path: str) -> bool:
@@ -103,7 +119,7 @@ def in_force(settings: Settings, given: Mapping[str, object] | None) -> list[InF
 
     def rows(section: Section, prefix: str) -> Iterator[InForce]:
         for name, field in fields_of(type(section)).items():
-            path, value = prefix + name, getattr(section, name)
+            path, value = prefix + name, getattr(section, field.attribute)
             if isinstance(value, Section):
                 yield from rows(value, f"{path}.")
             else:

@@ -10,14 +10,14 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ..plugin import Moments, Plugin
-from .kinds import Kind, Refused, kind
+from .kinds import Kind, Refused, kind, plain_function
 from .problem import nearest
 from .shown import masked_words, shown
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["check", "imported", "plugin"]
+__all__ = ["check", "imported", "plugin", "trust"]
 
 _is_reference = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*(?:\.[^\W\d]\w*)*)").fullmatch
 
@@ -93,6 +93,22 @@ def _check(value: object) -> Any:
 
 
 check: Final[Kind] = kind('"module:callable" or a callable', _check)
+
+
+def _trust(value: object) -> Any:
+    words = ("always", "proxies", "never")
+    if isinstance(value, str) and ":" not in value:
+        if value in words:
+            return value
+        guess = nearest(value, words)
+        raise Refused(f'did you mean "{guess}"?' if guess else "")
+    found = imported(value) if isinstance(value, str) else value
+    if isinstance(found, type) or not callable(found):
+        raise Refused("", f"{value} is {shown(found)}, which is no function" if isinstance(value, str) else "")
+    return plain_function(found)
+
+
+trust: Final[Kind] = kind('"always", "proxies", "never", a callable or "module:callable"', _trust)
 
 
 def _plugin(value: object) -> Plugin:

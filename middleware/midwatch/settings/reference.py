@@ -113,9 +113,12 @@ def complete_example() -> dict[str, Any]:
     """A dict with every setting in it."""
     example: dict[str, Any] = {}
     for row in rows():
-        section, _, name = row.path.rpartition(".")
-        if row.example is not None and "NAME" not in row.path:
-            (example.setdefault(section, {}) if section else example)[name] = row.example
+        *sections, name = row.path.split(".")
+        if row.example is not None and "NAME" not in sections:
+            inner = example
+            for section in sections:
+                inner = inner.setdefault(section, {})
+            inner[name] = row.example
     return example
 
 

@@ -16,8 +16,8 @@ from .six import (
     LogSettings,
     MetricSettings,
     ServiceSettings,
-    TraceSettings,
 )
+from .tracing import TraceSettings
 
 __all__ = ["Settings"]
 

@@ -24,7 +24,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Base of all sections. As text, credentials are masked and callables named."""
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={plain(getattr(self, name))!r}" for name in self.__struct_fields__)
+        fields = ", ".join(f"{name.rstrip('_')}={plain(getattr(self, name))!r}" for name in self.__struct_fields__)
         return f"{type(self).__name__}({fields})"
 
 
@@ -49,6 +49,7 @@ class Field(NamedTuple):
     name: str
     setting: Setting
     default: Any
+    attribute: str
 
 
 S = TypeVar("S", bound=Section)
@@ -62,7 +63,8 @@ def fields_of(kind: type[Section]) -> dict[str, Field]:
         (setting,) = (note for note in get_args(info.type) if isinstance(note, Setting))
         factory = info.default_factory
         default = info.default if factory is REQUIRED else factory()
-        fields[info.name] = Field(info.name, setting, default)
+        name = info.name.rstrip("_")  # Words of Python's own, such as `global`, cannot be names of fields.
+        fields[name] = Field(name, setting, default, info.name)
     return fields
 
 
@@ -78,7 +80,7 @@ def read_section(kind: type[S], place: Place, expected: str = "a dict of setting
         if field is None:
             _unknown(place.entry(key, given), kind, place)
         elif given is not None:
-            values[key] = field.setting.kind.read(given, place.entry(key, given, key))
+            values[field.attribute] = field.setting.kind.read(given, place.entry(key, given, key))
     missing = [name for name, field in fields.items() if field.default is REQUIRED and name not in values]
     if missing:
         place.wrong(f'"{missing[0]}" is missing', f"expected {fields[missing[0]].setting.kind.expected}")

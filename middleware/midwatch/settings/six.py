@@ -1,4 +1,4 @@
-"""The sections: the service, and each of the six. What is said of a setting is said here, once."""
+"""The sections: the service, and five of the six (see also `tracing`). What is said of a setting is said here, once."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from .named import check
 from .section import Section, Setting, sections_by_name
 
 __all__ = ["AuditSettings", "CheckSettings", "ErrorSettings", "HealthSettings", "LogSettings", "MetricSettings",
-           "ServiceSettings", "TraceSettings"]  # fmt: skip
+           "ServiceSettings"]  # fmt: skip
 
 Sink = Callable[[Any], object]
 
@@ -35,29 +35,6 @@ class ServiceSettings(Section, frozen=True, kw_only=True):
     def known(self) -> Service:
         """These names, completed by the resource attributes in `OTEL_RESOURCE_ATTRIBUTES`."""
         return Service.known(self.name, self.version, self.environment)
-
-
-class TraceSettings(Section, frozen=True, kw_only=True):
-    """Trace headers in and out, and one server span for each request."""
-
-    to: Annotated[
-        tuple[str | Sink, ...],
-        Setting(
-            list_of(destination("memory", call=True), '"memory", "file:///path" or callables'),
-            "Where finished spans go: a file of OTLP JSON lines, `memory` (read `midwatch.tracing.finished_spans`), or"
-            " a callable, which takes one finished span where the request ends. Without any, trace headers still pass"
-            " on and lines still carry trace ids.",
-            ["file:///var/log/orders/spans.jsonl"],
-        ),
-    ] = ()
-    request_id: Annotated[
-        str | None,
-        Setting(
-            kinds.header_or_off,
-            "Header of the request id, taken in when it is harmless and always sent back. False for neither.",
-            "x-correlation-id",
-        ),
-    ] = "x-request-id"
 
 
 class LogSettings(Section, frozen=True, kw_only=True):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
-from opentelemetry.baggage import get_all, set_baggage
+from opentelemetry.baggage import set_baggage
 from opentelemetry.context import Context
 
-__all__ = ["BAGGAGE", "BaggageValue", "format_baggage", "parse_baggage"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+__all__ = ["BAGGAGE", "BaggageValue", "bounded", "format_baggage", "parse_baggage", "split_members", "texts"]
 
 BAGGAGE: Final = next(iter(set_baggage("key", "value", Context())))
 """Where OpenTelemetry keeps the baggage in a context; it tells only by showing."""
@@ -41,10 +44,8 @@ def parse_baggage(header: str) -> dict[str, str]:
     Malformed members are left out. What exceeds 64 members or 8192 bytes is dropped, whole members only; the ones left
     out count too, so that a hostile header ends early. A dict, since OpenTelemetry takes nothing else for baggage.
     """
-    if len(header) > MAX_BYTES:
-        header = header[: MAX_BYTES + 1].rpartition(",")[0]
     found: dict[str, str] = {}
-    for member in header.split(",", MAX_MEMBERS)[:MAX_MEMBERS]:
+    for member in split_members(header):
         pair, *properties = member.split(";")
         key, equals, value = pair.partition("=")
         key, value = key.strip(" \t"), value.strip(" \t")
@@ -54,16 +55,46 @@ def parse_baggage(header: str) -> dict[str, str]:
     return found
 
 
-def format_baggage(context: Context) -> str:
-    """The `baggage` header of *context*; empty without any."""
-    members: list[str] = []
+def split_members(header: str) -> list[str]:
+    """The first members of *header*, whole ones only, as many as there may be."""
+    if len(header) > MAX_BYTES:
+        header = header[: MAX_BYTES + 1].rpartition(",")[0]
+    return header.split(",", MAX_MEMBERS)[:MAX_MEMBERS]
+
+
+def format_baggage(entries: Mapping[str, object]) -> str:
+    """The `baggage` header that holds *entries*; empty without any."""
+    encoded = ((key, _encoded(text, entries[key])) for key, text in texts(entries))
+    return ",".join(f"{key}={value}" for key, value in bounded(encoded))
+
+
+def _encoded(text: str, value: object) -> str:
+    properties = getattr(value, "properties", "")
+    encoded = quote(text, safe=PLAIN, errors="replace")
+    return f"{encoded};{properties}" if properties else encoded
+
+
+def texts(entries: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """*entries* as text; what an application put there may be anything, also something that cannot be told."""
+    for key, value in entries.items():
+        try:
+            yield key, str(value)
+        except Exception:  # noqa: S112 - theirs, and of no use to whoever is called
+            continue
+
+
+def bounded(members: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """
+    Those of *members* that baggage may have, in any format: each key a token, 64 and 8192 bytes of them all.
+
+    One that is too large is left out, and those behind it are not.
+    """
+    count = 0
     size = -1
-    for key, value in get_all(context).items():
-        member = f"{key}={quote(str(value), safe=PLAIN, errors='replace')}"
-        properties = getattr(value, "properties", "")
-        if properties:
-            member = f"{member};{properties}"
-        if _is_token(key) and len(members) < MAX_MEMBERS and size + len(member) < MAX_BYTES:
-            size += len(member) + 1
-            members.append(member)
-    return ",".join(members)
+    for key, value in members:
+        if isinstance(key, str) and _is_token(key) and size + len(key) + 1 + len(value) < MAX_BYTES:
+            count += 1
+            size += len(key) + len(value) + 2
+            yield key, value
+            if count == MAX_MEMBERS:
+                return

@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Final
+
+from ..headers import port_of
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from ..exchange import Exchange
 
-__all__ = ["METHODS", "known_method", "redact_query", "server_attributes"]
+__all__ = ["METHODS", "MIDWATCH_OUTCOME", "known_method", "redact_query", "request_attributes", "response_attributes",
+           "url_of"]  # fmt: skip
 
-METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"})
+_told = os.environ.get("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "")
+
+METHODS: Final = frozenset(name.strip() for name in _told.split(",") if name.strip()) or frozenset(
+    {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"}
+)
 """Methods that may name a span or a series; any other is `_OTHER`, since strangers choose them."""
 
 MAX_TEXT: Final = 1024
 """Characters of an attribute that a stranger wrote."""
 
-_value: Final = re.compile(r"=[^&]*")
+MIDWATCH_OUTCOME: Final = "midwatch.outcome"
+
+_signed: Final = frozenset(
+    {"AWSAccessKeyId", "Signature", "sig", "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token",
+     "X-Goog-Signature"}
+)  # fmt: skip
+"""Names whose values the conventions want redacted; case counts."""
+
+_secret: Final = re.compile(
+    r"(?i)pass|pwd|secret|token|session|credential|signature|auth|api[-_]?key"
+    r"|\b(?:key|code|jwt|sid|otp|pin|assertion)\b"
+).search
+"""Names whose values we do not trust either: reset links, OAuth answers, keys of APIs."""
+
+
+BARE: Final = 32
+"""Characters that a piece of a query without a value may have: more, and it is no name."""
+
+_pair: Final = re.compile(r"([^&;=]+)(?:=([^&;]*))?")
+
+
+def _suspicious(query: str) -> bool:
+    return len(query) > BARE or "%" in query or _secret(query) is not None or any(name in query for name in _signed)
 
 
 def known_method(method: str) -> str:
@@ -27,29 +57,79 @@ def known_method(method: str) -> str:
 
 
 def redact_query(query: str) -> str:
-    """*query* with every value replaced: names tell what was asked, values may be secrets."""
-    pairs = (pair.partition("=") for pair in query[:MAX_TEXT].split("&"))
-    return "&".join(f"{name}=REDACTED" if equals else "REDACTED" for name, equals, _ in pairs if name or equals)
+    """*query* with the values replaced that are, or by their names may be, secrets."""
+    query = query[:MAX_TEXT]
+    return _pair.sub(_redacted, query) if _suspicious(query) else query
 
 
-def server_attributes(exchange: Exchange) -> dict[str, AttributeValue]:
-    """What a finished exchange says about its server span; what is unknown is left out."""
-    method, host = known_method(exchange.method), exchange.host
-    attributes: dict[str, AttributeValue | None] = {
+def _redacted(match: re.Match[str]) -> str:
+    name, value = match.groups()
+    # "%": an encoded name could spell anything.
+    hidden = name in _signed or "%" in name or _secret(name) is not None
+    if value is None:
+        # The name may be a value itself.
+        return "REDACTED" if hidden or len(name) > BARE else match[0]
+    return f"{name}=REDACTED" if hidden or _has_query(value) else match[0]
+
+
+def _has_query(value: str) -> bool:
+    """Whether *value* is an address that carries a secret on, as of where to go after a login."""
+    return ("=" in value or "%" in value) and (_secret(value) is not None or any(name in value for name in _signed))
+
+
+def url_of(exchange: Exchange) -> str:
+    """The URL that was asked for; what patterns of exclusion are searched in."""
+    query = exchange.query
+    url = f"{exchange.scheme}://{exchange.header('host') or ''}{exchange.path}"
+    return f"{url}?{query}" if query else url
+
+
+def request_attributes(exchange: Exchange) -> dict[str, AttributeValue]:
+    """What is known of the request from the start, for samplers too; what is unknown is left out."""
+    method = exchange.method
+    attributes: dict[str, AttributeValue] = {
         "http.request.method": method,
-        "http.request.method_original": exchange.method[:MAX_TEXT] if method != exchange.method else None,
         "url.scheme": exchange.scheme,
-        "url.path": exchange.path[:MAX_TEXT],
-        "url.query": redact_query(exchange.query) or None,
-        "http.route": exchange.route,
-        "http.response.status_code": exchange.status,
-        "http.response.body.size": exchange.bytes_out or None,
-        "network.protocol.version": exchange.http_version or None,
-        "client.address": exchange.client,
-        "network.peer.address": None if exchange.peer is None else exchange.peer[0],
-        "server.address": None if host is None else host[:MAX_TEXT],
-        "user_agent.original": (exchange.header("user-agent") or "")[:MAX_TEXT] or None,
-        "error.type": exchange.error_type,
-        "midwatch.outcome": str(exchange.outcome),
+        "url.path": exchange.path if len(exchange.path) <= MAX_TEXT else exchange.path[:MAX_TEXT],
     }
-    return {key: value for key, value in attributes.items() if value is not None}
+    if method not in METHODS:
+        attributes["http.request.method"] = "_OTHER"
+        attributes["http.request.method_original"] = method[:MAX_TEXT]
+    if query := exchange.query:
+        attributes["url.query"] = redact_query(query)
+    if version := exchange.http_version:
+        attributes["network.protocol.version"] = version
+    if exchange.client is not None:
+        attributes["client.address"] = exchange.client
+    peer = exchange.peer
+    if peer is not None:
+        attributes["network.peer.address"] = peer[0]
+        if peer[1]:
+            attributes["network.peer.port"] = peer[1]
+    host = exchange.host
+    if host is not None:
+        attributes["server.address"] = host if len(host) <= MAX_TEXT else host[:MAX_TEXT]
+        port = port_of(exchange.header("host") or "", exchange.scheme)
+        if port is not None:
+            attributes["server.port"] = port
+    if agent := exchange.header("user-agent"):
+        attributes["user_agent.original"] = agent if len(agent) <= MAX_TEXT else agent[:MAX_TEXT]
+    return attributes
+
+
+def response_attributes(exchange: Exchange) -> dict[str, AttributeValue]:
+    """What a finished exchange adds to them; *exchange* may be a websocket that has only been accepted yet."""
+    attributes: dict[str, AttributeValue] = {MIDWATCH_OUTCOME: str(exchange.outcome or "ok")}
+    if exchange.route is not None:
+        attributes["http.route"] = exchange.route
+    if exchange.status is not None:
+        attributes["http.response.status_code"] = exchange.status
+    if exchange.bytes_out:
+        attributes["http.response.body.size"] = exchange.bytes_out
+    if exchange.bytes_in:
+        attributes["http.request.body.size"] = exchange.bytes_in
+    if exchange.first_byte is not None:
+        attributes["midwatch.time_to_first_byte"] = exchange.first_byte - exchange.started
+    if exchange.outcome is not None and (error := exchange.error_type) is not None:
+        attributes["error.type"] = error
+    return attributes

@@ -1,115 +1,84 @@
-"""The trace on its way out: headers for a call to another service, and the client span of that call."""
+"""The trace on its way out: headers for a call to another service."""
 
 from __future__ import annotations
 
-from time import time_ns
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry.trace import Span as SpanAPI
-from opentelemetry.trace import SpanKind, StatusCode, get_current_span
+from opentelemetry.trace import INVALID_SPAN
 
 from ..context import get_current
-from .baggage import format_baggage
-from .conventions import MAX_TEXT, known_method, redact_query
-from .span import Span
-from .traceparent import RANDOM, SAMPLED, new_span_id, new_trace_id
+from .baggage import BAGGAGE
+from .formats.propagator import outgoing
+from .policy import policy
+from .span import SPAN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
-    from typing import Any
+    from collections.abc import Mapping, MutableMapping
 
-__all__ = ["client_span", "end_client_span", "inject"]
+    from opentelemetry.context import Context
 
-default_export: Callable[[Span], object] | None = None
-"""Where spans go that have no parent of ours: the destinations of the `Tracing` made last."""
+    from .formats import Format
 
-DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+__all__ = ["inject", "put", "withdraw"]
 
 
 def inject(headers: MutableMapping[str, str]) -> None:
     """
-    Put the current trace into *headers* of an outgoing request: `traceparent`, `tracestate`, `baggage`.
+    Put the current trace and baggage into *headers* of an outgoing request, in the formats of the setting `trace.send`.
 
-    Does nothing outside a trace.
+    What *headers* hold of an earlier trace in these formats goes. Outside of a trace, only baggage is put, if there is
+    any. *headers* are a dict, or what any client has for them; the case of names does not matter.
     """
-    _put(get_current_span(), headers)
+    put(headers, get_current())
 
 
-def _put(span: SpanAPI, headers: MutableMapping[str, Any]) -> None:
-    trace_id, span_id, flags, state = _identity(span)
-    if trace_id is not None:
-        headers["traceparent"] = f"00-{trace_id}-{span_id}-{flags:02x}"
-        if state:
-            headers["tracestate"] = state
-        elif "tracestate" in headers:
-            del headers["tracestate"]
-    baggage = format_baggage(get_current())
-    if baggage:
-        headers["baggage"] = baggage
+def put(headers: MutableMapping[str, Any], context: Context) -> dict[str, str]:
+    """Put span and baggage of *context* into *headers*; what was put."""
+    current: Any = context.get(SPAN, INVALID_SPAN)
+    baggage: Any = context.get(BAGGAGE)
+    span = outgoing(current, context)
+    send = tuple(policy.send)
+    written: dict[str, str] = {}
+    for chosen in send:
+        if span is not None:
+            written.update(chosen.inject(span))
+        if baggage:
+            written.update(chosen.inject_baggage(baggage))
+    if span is not None:
+        # Also what is written anew: a dict may spell it differently, and some multi-dicts would only add a line.
+        names, prefixes = _names(send)
+        _drop(headers, {name for name in headers.keys() if _is_one(name, names, prefixes)})  # noqa: SIM118
+    elif written:
+        _drop(headers, {name for name in headers.keys() if _is_one(name, written, ())})  # noqa: SIM118
+    for name, value in written.items():
+        headers[name] = value
+    return written
 
 
-def _identity(span: SpanAPI) -> tuple[str | None, str | None, int, str]:
-    if isinstance(span, Span):
-        return span.trace_id, span.span_id, span.trace_flags, span.trace_state
-    context = span.get_span_context()
-    if not context.is_valid:
-        return None, None, 0, ""
-    state = context.trace_state.to_header() if context.trace_state else ""
-    return f"{context.trace_id:032x}", f"{context.span_id:016x}", int(context.trace_flags), state
+def withdraw(headers: MutableMapping[str, Any], written: Mapping[str, str]) -> None:
+    """Take out of *headers* what `put` has written; what somebody else has set in its place stays."""
+    for name, value in written.items():
+        if headers.get(name) == value:
+            del headers[name]
 
 
-def client_span(method: str, url: str, headers: MutableMapping[str, Any]) -> Span:
-    """
-    Start the span of one outgoing call and put it into *headers*; it is not made current.
-
-    Every attempt is a call of its own: one for each redirect and each retry.
-    """
-    parent = get_current_span()
-    trace_id, parent_id, flags, state = _identity(parent)
-    if trace_id is None:
-        trace_id, flags = new_trace_id(), SAMPLED | RANDOM
-    export = parent.export if isinstance(parent, Span) else default_export
-    name = known_method(method)
-    span = Span(
-        "HTTP" if name == "_OTHER" else name,
-        SpanKind.CLIENT,
-        trace_id,
-        new_span_id(),
-        parent_id,
-        flags,
-        state,
-        time_ns(),
-        export if flags & SAMPLED else None,
-    )
-    if span.is_recording():
-        span.set_attributes({"http.request.method": name, **_url(url)})
-    _put(span, headers)
-    return span
+@lru_cache(maxsize=16)
+def _names(send: tuple[Format, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Headers that these formats may write, and the prefixes of those that carry baggage."""
+    names = frozenset(name for chosen in send for name in chosen.sends)
+    return names, tuple(chosen.prefix for chosen in send if chosen.prefix is not None)
 
 
-def _url(url: str) -> dict[str, str | int]:
-    """`url.full` without credentials and query values, and where it leads."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
-    except ValueError:
-        return {}
-    if not parts.netloc:
-        return {}
-    host = parts.hostname or ""
-    query = f"?{redact_query(parts.query)}" if parts.query else ""
-    authority = parts.netloc.rpartition("@")[2]
-    full = f"{parts.scheme}://{authority}{parts.path}{query}"[:MAX_TEXT]
-    return {"url.full": full, "server.address": host, "server.port": port}
+def _is_one(name: object, names: Any, prefixes: tuple[str, ...]) -> bool:
+    if not isinstance(name, str):
+        return False
+    name = name.lower()
+    return name in names or (bool(prefixes) and name.startswith(prefixes))
 
 
-def end_client_span(span: Span, status: int | None, error: BaseException | None = None) -> None:
-    """End the span of a call that was answered with *status*, or failed with *error*."""
-    if span.is_recording():
-        if status is not None:
-            span.set_attribute("http.response.status_code", status)
-        if error is not None or (status is not None and status >= 400):
-            span.set_attribute("error.type", type(error).__qualname__ if error is not None else str(status))
-            span.set_status(StatusCode.ERROR)
-    span.end()
+def _drop(headers: MutableMapping[str, Any], names: set[str]) -> None:
+    for name in names:
+        # A multi-dict that has two spellings of one name drops both at once.
+        if name in headers:
+            del headers[name]

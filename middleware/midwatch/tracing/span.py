@@ -1,47 +1,44 @@
 """
-A span as the OpenTelemetry API knows it (https://opentelemetry.io/docs/specs/otel/trace/api/), and nothing besides.
+A span as the OpenTelemetry API knows it (https://opentelemetry.io/docs/specs/otel/trace/api/).
 
-Ids are kept as the text that headers and logs need; what the API wants as numbers is made when it asks.
+Ids are kept as the text that headers and logs need; what the API or an exporter wants as numbers and objects is made
+when it asks. Whether a span is recorded, and by whom it is taken, is one attribute: `export`, which children inherit.
 """
 
 from __future__ import annotations
 
 import traceback
 from time import time_ns
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 from opentelemetry.trace import Span as SpanAPI
 from opentelemetry.trace.propagation import set_span_in_context
 
+from .details import EXCEPTION_EVENTS, LIMITS, MIDWATCH, NOWHERE, Event, Link
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
 
     from opentelemetry.util.types import Attributes, AttributeValue
 
-__all__ = ["SPAN", "Event", "Link", "Span"]
+    from .details import Scope
+
+__all__ = ["MARK", "RECORD", "SPAN", "Span"]
 
 SPAN: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
 """Where OpenTelemetry keeps the current span in a context; it tells only by showing."""
 
-LIMIT: Final = 128
-"""Attributes, events and links of one span, by default of the specification; more are dropped and counted."""
+BULKY: Final = 256
+"""Characters or items from which on a value counts for the memory that waiting spans may take."""
 
+RECORD: Final = 1
+MARK: Final = 2
+"""What an exception that leaves a `with` block does to its span: an event, and the status."""
 
-class Link(NamedTuple):
-    """Another trace that a span belongs to."""
-
-    context: SpanContext
-    attributes: Mapping[str, Any]
-
-
-class Event(NamedTuple):
-    """Something that happened during a span. *time* is in nanoseconds since the epoch."""
-
-    name: str
-    time: int
-    attributes: Mapping[str, Any]
+_most, _widest = LIMITS.attributes, LIMITS.value
 
 
 @final
@@ -51,11 +48,19 @@ class Span(SpanAPI):
 
     Args:
         export: Takes the finished span; None when it is not recorded. It then still carries the trace on.
+        remote: The parent is in another process.
+        instrumentation_scope: The library that made it.
+
+    Attributes:
+        resource: The service that made it, once a destination has said which.
+        bulk: Bytes of its long values, roughly.
+        sequel: The span of what goes on after this one has ended; for server spans.
     """
 
     __slots__ = (
-        "_context", "_recording", "attributes", "dropped", "dropped_events", "end_time", "events", "export", "kind",
-        "links", "name", "parent_id", "span_id", "start_time", "status", "status_description", "trace_flags",
+        "_context", "_recording", "attributes", "bulk", "dropped_attributes", "dropped_events", "dropped_links",
+        "end_time", "events", "export", "instrumentation_scope", "kind", "links", "name", "on_exception", "parent_id",
+        "remote", "resource", "sequel", "span_id", "start_time", "status_code", "status_description", "trace_flags",
         "trace_id", "trace_state",
     )  # fmt: skip
 
@@ -70,6 +75,8 @@ class Span(SpanAPI):
         trace_state: str,
         start_time: int,
         export: Callable[[Span], object] | None,
+        remote: bool = False,
+        instrumentation_scope: Scope = MIDWATCH,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -81,14 +88,19 @@ class Span(SpanAPI):
         self.start_time = start_time
         self.export = export
         self._context: SpanContext | None = None
+        self.sequel: Span | None = None
+        self.remote = remote
         self._recording = export is not None
         if export is not None:
+            self.instrumentation_scope = instrumentation_scope
             self.attributes: dict[str, AttributeValue] = {}
             self.events: list[Event] = []
-            self.links: Sequence[Link] = ()
-            self.status = StatusCode.UNSET
+            self.links: list[Link] = []
+            self.status_code = StatusCode.UNSET
             self.status_description: str | None = None
-            self.end_time = self.dropped = self.dropped_events = 0
+            self.on_exception = RECORD | MARK
+            self.resource = NOWHERE
+            self.end_time = self.bulk = self.dropped_attributes = self.dropped_events = self.dropped_links = 0
 
     def get_span_context(self) -> SpanContext:
         """Ids, flags and state, as the API wants them."""
@@ -103,13 +115,17 @@ class Span(SpanAPI):
         return self._recording
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:
-        """Set one attribute."""
-        if self._recording:
-            known = isinstance(key, str) and key in self.attributes
-            if known or (isinstance(key, str) and key and len(self.attributes) < LIMIT):
-                self.attributes[key] = value
-            else:
-                self.dropped += 1
+        """Set one attribute; a value longer than the limit is cut."""
+        if not self._recording:
+            return
+        attributes = self.attributes
+        if type(key) is not str or not key or (len(attributes) >= _most and key not in attributes):
+            self.dropped_attributes += 1
+            return
+        if type(value) is not int and isinstance(value, str | bytes | list | tuple) and len(value) > BULKY:
+            value = value[:_widest]
+            self.bulk += len(value) if isinstance(value, str | bytes) else sum(map(_weight, value))
+        attributes[key] = value
 
     def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
         """Set several attributes."""
@@ -119,15 +135,30 @@ class Span(SpanAPI):
     def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
         """Note that something happened; *timestamp* in nanoseconds since the epoch, by default now."""
         if self._recording:
-            if len(self.events) >= LIMIT:
+            if len(self.events) >= LIMITS.events:
                 self.dropped_events += 1
             else:
-                self.events.append(Event(name, timestamp or time_ns(), dict(attributes or {})))
+                self.events.append(Event(name, timestamp or time_ns(), *self._bounded(attributes)))
 
     def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
-        """Say that the span also belongs to the trace of *context*."""
-        if self._recording and context.is_valid and len(self.links) < LIMIT:
-            self.links = (*self.links, Link(context, dict(attributes or {})))
+        """Say that the span also belongs to the trace of *context*; an invalid one counts if it says anything."""
+        if self._recording and (context.is_valid or attributes or context.trace_state):
+            if len(self.links) >= LIMITS.links:
+                self.dropped_links += 1
+            else:
+                self.links.append(Link(context, *self._bounded(attributes)))
+
+    def _bounded(self, attributes: Attributes) -> tuple[dict[str, Any], int]:
+        """Attributes of an event or a link within the limits, and how many are not there."""
+        bounded: dict[str, Any] = {}
+        for key, value in (attributes or {}).items():
+            if len(bounded) >= _most:
+                break
+            if isinstance(value, str | bytes | list | tuple):
+                value = value[:_widest]
+                self.bulk += len(value)
+            bounded[key] = value
+        return bounded, len(attributes or ()) - len(bounded)
 
     def update_name(self, name: str) -> None:
         """Rename the span."""
@@ -139,8 +170,8 @@ class Span(SpanAPI):
         if isinstance(status, Status):
             description = status.description
         code = status.status_code if isinstance(status, Status) else status
-        if self._recording and self.status is not StatusCode.OK and code is not StatusCode.UNSET:
-            self.status = code
+        if self._recording and self.status_code is not StatusCode.OK and code is not StatusCode.UNSET:
+            self.status_code = code
             self.status_description = description if code is StatusCode.ERROR else None
 
     def record_exception(
@@ -151,14 +182,14 @@ class Span(SpanAPI):
         escaped: bool = False,
     ) -> None:
         """Add an `exception` event."""
-        if self._recording:
-            from ..logs.safe import safe_text  # noqa: PLC0415 - logs need this module first
+        if self._recording and EXCEPTION_EVENTS:
+            from ..errors.text import shown  # noqa: PLC0415 - errors need this module first
 
             kind = type(exception)
             details = {
                 "exception.type": f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."),
-                "exception.message": safe_text(exception),
-                "exception.stacktrace": "".join(traceback.format_exception(exception)),
+                "exception.message": shown(exception, _widest),
+                "exception.stacktrace": shown("".join(traceback.format_exception(exception)), _widest),
                 "exception.escaped": str(escaped),
             }
             self.add_event("exception", {**details, **(attributes or {})}, timestamp)
@@ -169,3 +200,44 @@ class Span(SpanAPI):
             self._recording = False
             self.end_time = end_time or time_ns()
             self.export(self)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception) and self._recording:
+            if self.on_exception & RECORD:
+                self.record_exception(error)
+            if self.on_exception & MARK:
+                self.set_attribute("error.type", type(error).__qualname__)
+                self.set_status(StatusCode.ERROR)
+        self.end()
+
+    # What exporters read of a finished span: `ReadableSpan` of the SDK.
+
+    @property
+    def context(self) -> SpanContext:
+        """As `get_span_context`."""
+        return self.get_span_context()
+
+    @property
+    def parent(self) -> SpanContext | None:
+        """The parent's context, as far as it is known here."""
+        if self.parent_id is None:
+            return None
+        own = self.get_span_context()
+        return SpanContext(own.trace_id, int(self.parent_id, 16), self.remote, own.trace_flags, own.trace_state)
+
+    @property
+    def status(self) -> Status:
+        """Code and description."""
+        return Status(self.status_code, self.status_description)
+
+    def to_json(self, indent: int | None = 4) -> str:
+        """As the SDK writes it; see `export.readable`."""
+        from .export.readable import as_json  # noqa: PLC0415 - what exports needs this module first
+
+        return as_json(self, indent)
+
+
+def _weight(item: Any) -> int:
+    return len(item) if isinstance(item, str | bytes) else 8

@@ -85,6 +85,14 @@ class Observed(Exchange):
     def headers(self, names: HeaderNames) -> list[str | None]:
         return list(map(self.native.get, names.wsgi))
 
+    def headers_with(self, prefix: str) -> dict[str, str]:
+        start = "HTTP_" + prefix.upper().replace("-", "_")
+        return {
+            key[len(start) :].lower().replace("_", "-"): str(value)
+            for key, value in self.native.items()
+            if key.startswith(start)
+        }
+
     def response_header(self, name: str) -> str | None:
         wanted = name.lower()
         for key, value in self._started:

@@ -2,115 +2,142 @@
 
 from __future__ import annotations
 
-import base64
-import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import msgspec
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import StatusCode
 
-from ..logs.safe import one_line, safe_text
+from .resource import resource_of
+from .values import attributes_of, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from ...service import Service
+    from ..details import Event, Link, Scope
+    from ..span import Span
 
-    from ..service import Service
-    from .span import Link, Span
-
-__all__ = ["encode_spans"]
-
-KINDS: Final = {
-    SpanKind.INTERNAL: 1,
-    SpanKind.SERVER: 2,
-    SpanKind.CLIENT: 3,
-    SpanKind.PRODUCER: 4,
-    SpanKind.CONSUMER: 5,
-}
-STATUSES: Final = {StatusCode.UNSET: 0, StatusCode.OK: 1, StatusCode.ERROR: 2}
+__all__ = ["OTLP"]
 
 REMOTE_KNOWN: Final = 0x100
-REMOTE: Final = 0x300
-"""Flags of a span whose parent is in another process (`SpanFlags` of the protocol)."""
+REMOTE: Final = 0x200
+"""Flags of a span: whether it is known where its parent is, and that it is in another process (`SpanFlags`)."""
 
-ITEMS: Final = 128
-DEPTH: Final = 4
-"""Items and levels of an attribute that is a list; the rest is cut."""
+W3C_FLAGS: Final = 0xFF
 
-_encode = msgspec.json.Encoder().encode
+UNSET: Final = StatusCode.UNSET
 
-
-def encode_spans(spans: Sequence[Span], service: Service) -> str:
-    """One `TracesData` object, on one line: the OTLP file format."""
-    scope = {"scope": {"name": "midwatch"}, "spans": [_span(span) for span in spans]}
-    resource = {"attributes": _attributes(service.fields())}
-    return one_line(_encode({"resourceSpans": [{"resource": resource, "scopeSpans": [scope]}]}).decode())
+MOST: Final = 2**64
 
 
-def _span(span: Span) -> dict[str, Any]:
-    encoded: dict[str, Any] = {
-        "traceId": span.trace_id,
-        "spanId": span.span_id,
-        "flags": span.trace_flags | (REMOTE if span.parent_id and span.kind is SpanKind.SERVER else REMOTE_KNOWN),
-        "name": safe_text(span.name),
-        "kind": KINDS[span.kind],
-        "startTimeUnixNano": str(span.start_time),
-        "endTimeUnixNano": str(span.end_time),
-        "attributes": _attributes(span.attributes),
-    }
-    if span.parent_id:
-        encoded["parentSpanId"] = span.parent_id
+@final
+class OTLP:
+    """
+    The bodies of `POST /v1/traces`.
+
+    Args:
+        service: Whose spans they are.
+    """
+
+    closing = b"]}"
+    tail = b"]}]}"
+
+    def __init__(self, service: Service) -> None:
+        resource = attributes_of(resource_of(service).attributes)
+        self.headers = {"content-type": "application/json"}
+        self.head = f'{{"resourceSpans":[{{"resource":{{"attributes":[{resource}]}},"scopeSpans":['.encode()
+
+    def span(self, span: Span) -> str:
+        """One span."""
+        start, end = span.start_time, span.end_time
+        if type(start) is not int or type(end) is not int or not 0 <= start <= end < MOST:
+            start, end = _moment(start), _moment(end)
+        flags = span.trace_flags & W3C_FLAGS | REMOTE_KNOWN
+        parent = ""
+        if span.parent_id:
+            parent = f'"parentSpanId":"{span.parent_id}",'
+            if span.remote:
+                flags |= REMOTE
+        rest = ""
+        dropped = span.dropped_attributes or span.dropped_events or span.dropped_links
+        if span.status_code is not UNSET or span.events or span.links or span.trace_state or dropped:
+            rest = _rest(span)
+        return (
+            f'{{"traceId":"{span.trace_id}","spanId":"{span.span_id}",{parent}"flags":{flags},'
+            f'"name":{quoted(span.name)},"kind":{span.kind._value_ + 1},'
+            f'"startTimeUnixNano":"{start}","endTimeUnixNano":"{end}",'
+            f'"attributes":[{attributes_of(span.attributes)}]{rest}}}'
+        )
+
+    def opening(self, scope: Scope) -> bytes:
+        """The scope, and the beginning of a list of its spans."""
+        said = f'"name":{quoted(scope.name)}'
+        if scope.version:
+            said += f',"version":{quoted(scope.version)}'
+        if scope.attributes:
+            said += f',"attributes":[{attributes_of(dict(scope.attributes))}]'
+        schema = f'"schemaUrl":{quoted(scope.schema_url)},' if scope.schema_url else ""
+        return f'{{"scope":{{{said}}},{schema}"spans":['.encode()
+
+    def refused(self, answer: bytes) -> tuple[int, str]:
+        """How many spans a collector did not take although it answered with success, and what it said of that."""
+        try:
+            told = msgspec.json.decode(answer, type=_Answer).partialSuccess
+            return (0, "") if told is None else (max(0, int(told.rejectedSpans)), told.errorMessage)
+        except (ValueError, msgspec.MsgspecError, RecursionError):
+            return 0, ""  # Success is what the status says; what else a server answers is its own business.
+
+
+class _PartialSuccess(msgspec.Struct):
+    rejectedSpans: int | str = 0  # noqa: N815 - the protocol's
+    errorMessage: str = ""  # noqa: N815
+
+
+class _Answer(msgspec.Struct):
+    partialSuccess: _PartialSuccess | None = None  # noqa: N815
+
+
+def _rest(span: Span) -> str:
+    """What few spans have."""
+    said = ""
     if span.trace_state:
-        encoded["traceState"] = span.trace_state
+        said += f',"traceState":{quoted(span.trace_state)}'
     if span.events:
-        encoded["events"] = [
-            {"name": safe_text(e.name), "timeUnixNano": str(e.time), "attributes": _attributes(e.attributes)}
-            for e in span.events
-        ]
+        said += f',"events":[{",".join(map(_event, span.events))}]'
     if span.links:
-        encoded["links"] = [_link(link) for link in span.links]
-    if span.status is not StatusCode.UNSET:
-        encoded["status"] = {"code": STATUSES[span.status]}
-        if span.status_description is not None:
-            encoded["status"]["message"] = safe_text(span.status_description)
-    if span.dropped:
-        encoded["droppedAttributesCount"] = span.dropped
-    if span.dropped_events:
-        encoded["droppedEventsCount"] = span.dropped_events
-    return encoded
+        said += f',"links":[{",".join(map(_link, span.links))}]'
+    if span.status_code is not UNSET:
+        about = "" if span.status_description is None else f',"message":{quoted(span.status_description)}'
+        said += f',"status":{{"code":{span.status_code.value}{about}}}'
+    for what in ("attributes", "events", "links"):
+        if dropped := getattr(span, f"dropped_{what}"):
+            said += f',"dropped{what.capitalize()}Count":{dropped}'
+    return said
 
 
-def _link(link: Link) -> dict[str, Any]:
+def _event(event: Event) -> str:
+    return (
+        f'{{"name":{quoted(event.name)},"timeUnixNano":"{_moment(event.timestamp)}",'
+        f'"attributes":[{attributes_of(event.attributes)}]{_less(event.dropped_attributes)}}}'
+    )
+
+
+def _link(link: Link) -> str:
     context = link.context
-    encoded: dict[str, Any] = {
-        "traceId": f"{context.trace_id:032x}",
-        "spanId": f"{context.span_id:016x}",
-        "attributes": _attributes(link.attributes),
-    }
-    if context.trace_state:
-        encoded["traceState"] = context.trace_state.to_header()
-    return encoded
+    flags = int(context.trace_flags) & W3C_FLAGS | REMOTE_KNOWN | (REMOTE if context.is_remote else 0)
+    state = f'"traceState":{quoted(context.trace_state.to_header())},' if context.trace_state else ""
+    return (
+        f'{{"traceId":"{context.trace_id:032x}","spanId":"{context.span_id:016x}",{state}"flags":{flags},'
+        f'"attributes":[{attributes_of(link.attributes)}]{_less(link.dropped_attributes)}}}'
+    )
 
 
-def _attributes(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{"key": safe_text(key), "value": _value(value, DEPTH)} for key, value in attributes.items()]
+def _less(dropped: int) -> str:
+    return f',"droppedAttributesCount":{dropped}' if dropped else ""
 
 
-def _value(value: Any, depth: int) -> dict[str, Any]:
-    """*value* as the protocol says it, else as text: one that cannot be said would cost its whole batch."""
-    kind = type(value)
-    if kind is str:
-        return {"stringValue": safe_text(value)}
-    if kind is bool:
-        return {"boolValue": value}
-    if issubclass(kind, int):
-        # 64 bits at most; JSON carries them as text.
-        whole = int.__int__(value)
-        return {"intValue" if -(2**63) <= whole < 2**63 else "stringValue": safe_text(whole)}
-    if issubclass(kind, float):
-        number = float.__float__(value)
-        return {"doubleValue": number} if math.isfinite(number) else {"stringValue": str(number)}
-    if kind is bytes:
-        return {"bytesValue": base64.b64encode(value[:ITEMS]).decode()}
-    if kind is list or kind is tuple:
-        return {"arrayValue": {"values": [_value(item, depth - 1) for item in value[: ITEMS if depth else 0]]}}
-    return {"stringValue": safe_text(value)}
+def _moment(told: Any) -> int:
+    """Nanoseconds that the protocol can say; 0, which means unknown, for any other."""
+    try:
+        moment = int(told)
+    except (TypeError, ValueError, OverflowError):
+        return 0
+    return moment if 0 <= moment < MOST else 0

@@ -1,0 +1,55 @@
+"""
+Background workers behind every destination.
+
+One worker serves all that only write lines; what is behind a network has its own, so that a collector which hangs
+delays no log line. A forked child starts with empty queues and workers of its own, since the parent has the items.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from multiprocessing import util
+from threading import Condition
+from time import monotonic
+from typing import Final
+
+from . import channel, worker
+from .channel import Channel, Later, Refused, channels
+from .losses import figures, losses, lost
+
+__all__ = ["Channel", "Later", "Refused", "channels", "figures", "flush", "losses", "lost"]
+
+LAST_WORDS: Final = 2.0
+"""Seconds that the end of a process may take."""
+
+AGAIN: Final = 0.1
+
+
+def flush(timeout: float = 5.0) -> bool:
+    """Deliver what is queued, within *timeout* seconds; False if something is still pending. `atexit` does so too."""
+    end = monotonic() + timeout
+    while busy := {waiting.worker for waiting in channel.channels if waiting.pending}:
+        left = end - monotonic()
+        if left <= 0:
+            return False
+        with worker.rounds:
+            for hand in busy:
+                hand.press()
+            worker.rounds.wait(min(left, AGAIN))
+    return True
+
+
+def _in_child(_: object) -> None:
+    """Children of multiprocessing end without `atexit`; this is what they run instead."""
+    util.Finalize(None, flush, args=(LAST_WORDS,), exitpriority=0)
+
+
+def _after_fork() -> None:
+    worker.rounds = Condition()
+    channel.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+atexit.register(flush, LAST_WORDS)
+util.register_after_fork(channels, _in_child)

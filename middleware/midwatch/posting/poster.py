@@ -1,0 +1,156 @@
+"""
+One HTTP POST to a destination, as any sender of ours needs it: it ends in time, whatever the other side does.
+
+The connection is kept, redirects are not followed, answers are read up to a limit, and nothing traces the call.
+"""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import os
+import re
+from base64 import b64encode
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Final, final
+from urllib.parse import unquote, urlsplit
+
+from opentelemetry.context import (
+    _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
+    _SUPPRESS_INSTRUMENTATION_KEY,
+    attach,
+    detach,
+    set_value,
+)
+from urllib3.exceptions import HTTPError
+from urllib3.util import Timeout
+
+from ..delivery import Later, Refused
+from .answer import BUSY, pause_of, printable, read_answer
+from .proxy import manager_for
+from .timed import POOLS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from urllib3 import PoolManager
+
+__all__ = ["VERSION", "Poster", "is_header"]
+
+
+def _version() -> str:
+    try:
+        return version("midwatch")
+    except PackageNotFoundError:  # pragma: no cover - a source tree that is not installed
+        return "0"
+
+
+VERSION: Final = _version()
+
+_is_name: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_is_value: Final = re.compile(r"[\t\x20-\x7e]*").fullmatch
+
+
+def is_header(name: str, value: str) -> bool:
+    """Whether HTTP knows such a header; nothing else can be smuggled in with one."""
+    return _is_name(name) is not None and _is_value(value) is not None
+
+
+@final
+class Poster:
+    """
+    Sends bodies to one URL.
+
+    Args:
+        url: `http` or `https`; user information in it becomes basic authentication.
+        headers: Sent with each request.
+        timeout: Seconds that one request may take; looking the host up, and each further address that it has, may
+            take as long again.
+        gzip: Whether bodies are compressed.
+
+    Attributes:
+        place: The URL as messages may show it: without credentials and query.
+
+    Raises:
+        ValueError: a URL or header that HTTP does not know; the message holds no credentials.
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str], timeout: float = 10.0, gzip: bool = False) -> None:
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            host = ""  # The error would show what was taken for the port, which may be of a password.
+        if not host or parts.scheme not in {"http", "https"} or not url.isprintable() or " " in url:
+            raise ValueError("expected http://host:port/path or https://host:port/path")
+        host = f"[{host}]" if ":" in host else host
+        self._scheme, self._netloc = parts.scheme, host if port is None else f"{host}:{port}"
+        self.place = f"{parts.scheme}://{self._netloc}{parts.path}"
+        self._url = f"{self.place}?{parts.query}" if parts.query else self.place
+        self._headers = {"user-agent": f"midwatch/{VERSION}"}
+        if parts.username is not None:
+            user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self._headers["authorization"] = f"Basic {b64encode(user.encode()).decode()}"
+        self._headers.update({name.lower(): value for name, value in headers.items()})
+        if gzip:
+            self._headers["content-encoding"] = "gzip"
+        for name, value in self._headers.items():
+            if not is_header(name, value):
+                raise ValueError(f"header {name[:40]!r}: its name or its value cannot be one of HTTP's")
+        self._timeout = timeout
+        self._gzip = gzip
+        self._manager: PoolManager | None = None
+        self._process = 0
+
+    def post(self, body: bytes | memoryview) -> bytes:
+        """
+        Send *body*; what comes back, the beginning of it if it is long.
+
+        Once an answer has begun with success the body has arrived, even if the rest of the answer does not.
+
+        Raises:
+            Refused: the answer says that the same body will never be taken.
+            Later: it says to try again.
+            ConnectionError: there was none.
+        """
+        token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True, set_value(_SUPPRESS_HTTP_INSTRUMENTATION_KEY, 1)))
+        try:
+            response = self._pools().urlopen(
+                "POST",
+                self._url,
+                body=gzip.compress(body, 1, mtime=0) if self._gzip else body,
+                headers=self._headers,
+                timeout=Timeout(total=self._timeout),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            answer = read_answer(response)
+        except (HTTPError, OSError) as error:
+            # urllib3 puts the path, the proxy and more into its messages.
+            raise ConnectionError(f"{self.place}: {_why(error)}") from None
+        finally:
+            detach(token)
+        if 200 <= response.status < 300:
+            return answer
+        said = f"{self.place}: {response.status} {printable(answer)}".rstrip()
+        if response.status in BUSY:
+            raise Later(pause_of(response.headers.get("Retry-After", "")), said)
+        raise Refused(said)
+
+    def _pools(self) -> PoolManager:
+        """Those of this process: a child that used its parent's connections would mix its requests into them."""
+        if self._manager is None or self._process != os.getpid():
+            self._process = os.getpid()
+            self._manager = manager_for(self._scheme, self._netloc)
+            self._manager.pool_classes_by_scheme = POOLS
+        return self._manager
+
+
+def _why(error: Exception) -> str:
+    """The innermost reason, which says what happened and not to whom."""
+    while isinstance(cause := error.__cause__ or error.__context__, HTTPError | OSError | http.client.HTTPException):
+        error = cause
+    told = getattr(error, "strerror", None) or ("timed out" if isinstance(error, TimeoutError) else "")
+    return f"{type(error).__name__}: {told}" if told else type(error).__name__

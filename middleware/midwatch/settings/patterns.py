@@ -1,0 +1,62 @@
+"""Kinds of values that pick something out: routes, hosts, headers and regular expressions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from .kinds import Kind, Refused, header, kind, list_of, share
+from .shown import shown
+
+if TYPE_CHECKING:
+    from .place import Place
+
+__all__ = ["expression", "headers", "hosts", "routes"]
+
+headers: Final = list_of(header, "names of headers (RFC 9110 section 5.1)")
+
+_is_route: Final = re.compile(r"(?:[A-Z]+ +)?/\S*").fullmatch
+_is_host: Final = re.compile(r"\*|\.?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[?[0-9A-Fa-f:]+\]?").fullmatch
+
+
+def _expression(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise Refused
+    try:
+        re.compile(value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise Refused("", f"{shown(value)} is no regular expression: {error}") from None
+    return value
+
+
+expression: Final = kind("a regular expression", _expression)
+
+
+def _host(value: object) -> str:
+    if isinstance(value, str) and _is_host(value):
+        return value.lower()
+    if isinstance(value, str) and "://" in value:
+        right = value.partition("://")[2].partition("/")[0].partition(":")[0]
+        raise Refused(f"did you mean {shown(right)}?" if _is_host(right) else "")
+    raise Refused
+
+
+hosts: Final = kind('a host, ".example.org" for all below it, or "*"', _host)
+
+
+def _routes(value: object, place: Place) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        place.wrong(f"expected a dict of shares by route, got {shown(value)}")
+        return {}
+    found: dict[str, Any] = {}
+    for route, given in value.items():
+        here = place.entry(route, given, "ROUTE")
+        if not isinstance(route, str) or not _is_route(route):
+            here.wrong('expected a route such as "POST /orders/{id}", "/orders/{id}" or "/static/*"')
+        else:
+            found[route] = share.read(given, here)
+    return found
+
+
+routes: Final = Kind("a dict of shares from 0 to 1 by route", _routes)

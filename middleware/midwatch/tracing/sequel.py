@@ -1,0 +1,77 @@
+"""
+What goes on after a server span has ended: background work, and a websocket behind its handshake.
+
+A server span says how long the client waited, so it ends with the last body byte or the handshake. What follows is a
+span of its own, a child that is also linked; spans made from then on are below that one.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.trace import SpanKind, StatusCode
+
+from ..answers import Outcome
+from .span import Span
+from .traceparent import new_span_id
+
+if TYPE_CHECKING:
+    from ..exchange import Exchange
+
+__all__ = ["end_sequel", "sequel_of"]
+
+WORTH: Final = 0.005
+"""Seconds from which on work after the last byte has a span even if it made none itself."""
+
+_making = Lock()
+
+
+def sequel_of(span: Span, exchange: Exchange | None) -> Span:
+    """The span that is to be the parent of what starts now: *span* of *exchange*, or what has followed it."""
+    if exchange is None or exchange.span is not span or span.export is None or _goes_on(exchange):
+        return span
+    if span.sequel is None and exchange.outcome is None:
+        with _making:
+            if span.sequel is None:
+                span.sequel = _make(span, exchange)
+    return span.sequel or span
+
+
+def _goes_on(exchange: Exchange) -> bool:
+    if exchange.kind == "websocket":
+        return exchange.status != 101
+    return exchange.ended is None
+
+
+def _make(span: Span, exchange: Exchange) -> Span:
+    since = exchange.first_byte if exchange.kind == "websocket" else exchange.ended
+    start = exchange.started_at + int(((since or perf_counter()) - exchange.started) * 1e9)
+    name = "websocket" if exchange.kind == "websocket" else "background"
+    state, flags = span.trace_state, span.trace_flags
+    sequel = Span(name, SpanKind.INTERNAL, span.trace_id, new_span_id(), span.span_id, flags, state, start, span.export)
+    sequel.add_link(span.get_span_context())
+    return sequel
+
+
+def end_sequel(span: Span, exchange: Exchange) -> None:
+    """End what followed *span*, if anything worth a span did: the exchange is over."""
+    now = perf_counter()
+    if span.sequel is None:
+        if exchange.kind != "websocket" and now - (exchange.ended or now) < WORTH:
+            return
+        if _goes_on(exchange):
+            return
+        span.sequel = _make(span, exchange)
+    sequel = span.sequel
+    if exchange.route is not None:
+        sequel.set_attribute("http.route", exchange.route)
+    if exchange.close_code is not None:
+        sequel.set_attribute("websocket.close_code", exchange.close_code)
+    if exchange.kind == "websocket":
+        sequel.set_attribute("midwatch.outcome", str(exchange.outcome))
+    if exchange.outcome is not Outcome.OK and (exchange.error is not None or exchange.kind == "websocket"):
+        sequel.set_attribute("error.type", exchange.error_type or "")
+        sequel.set_status(StatusCode.ERROR)
+    sequel.end(exchange.started_at + int((now - exchange.started) * 1e9))
