@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
+import random
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import Any
@@ -15,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import midwatch.delivery.channel as delivery
-from midwatch.delivery import Channel, flush
+import midwatch.delivery.counts as counted
+from midwatch.delivery import Channel, Later, Refused, figures, flush, losses, lost
 from midwatch.delivery.worker import Worker
 
 LONG = 30.0
@@ -296,7 +301,439 @@ def test_a_log_handler_that_raises_does_not_end_the_worker(alone: None, destinat
     assert destination.items == ["a"]
 
 
+# What the destination says
+
+
+def test_what_is_refused_is_dropped_at_once(destination: Destination, clock: Clock) -> None:
+    """It is not tried again, and nothing behind it waits."""
+    channel = by_hand(destination, batch=2)
+    for item in "abc":
+        channel.put(item)
+    destination.error = Refused("400 Bad Request")
+    assert channel.step()
+    destination.error = None
+    assert channel.step()
+    assert destination.batches == [["c"]]
+    assert [len(call) for call in destination.calls] == [2, 1]
+    assert (channel.sent, channel.dropped, channel.pending) == (1, 2, 0)
+
+
+def test_a_refusal_ends_a_series_of_failures(destination: Destination, clock: Clock) -> None:
+    """Who refuses is there: pauses start small again, and so does the time to give up."""
+    channel = by_hand(destination, batch=1, give_up=10)
+    for item in "ab":
+        channel.put(item)
+    destination.error = OSError("no")
+    for _ in range(4):
+        channel.step()
+        clock.now += 2
+    destination.error = Refused("no")
+    assert channel.step()
+    destination.error = OSError("no")
+    assert channel.step()
+    clock.now += 0.1
+    assert channel.step()
+    assert (channel.dropped, channel.pending) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "pause"),
+    [(30, 30), (0, 0.1), (-5, 0.1), (0.01, 0.1), (3600, 60), (1e300, 60), (float("inf"), 60), (float("nan"), 0.1)],
+)
+def test_a_destination_may_ask_for_a_pause(
+    destination: Destination, clock: Clock, monkeypatch: pytest.MonkeyPatch, seconds: float, pause: float
+) -> None:
+    """A minute at most, and never less than our own."""
+    monkeypatch.setattr(random, "uniform", lambda least, most: most)
+    channel = by_hand(destination, give_up=1e9)
+    channel.put("a")
+    destination.error = Later(seconds, "429 Too Many Requests")
+    assert channel.step()
+    destination.error = None
+    clock.now += pause - 0.005
+    assert not channel.step()
+    clock.now += 0.01
+    assert channel.step()
+    assert destination.items == ["a"]
+
+
+def test_who_always_asks_for_later_is_given_up(destination: Destination, clock: Clock) -> None:
+    """A pause is not worth more than the time in which to give up."""
+    channel = by_hand(destination, give_up=10)
+    channel.put("a")
+    destination.error = Later(60, "503")
+    assert channel.step()
+    clock.now += 60
+    assert channel.step()
+    assert (channel.dropped, channel.pending) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("taken", "sent", "dropped"), [(None, 3, 0), (0, 3, 0), (2, 1, 2), (3, 0, 3), (99, 0, 3), (-1, 3, 0)]
+)
+def test_some_were_not_taken(taken: int | None, sent: int, dropped: int) -> None:
+    """As a destination says that takes the rest; what it says is believed within reason."""
+    channel = by_hand(lambda batch: taken)  # type: ignore[arg-type]
+    for item in "abc":
+        channel.put(item)
+    assert channel.step()
+    assert (channel.sent, channel.dropped, channel.pending) == (sent, dropped, 0)
+
+
+def test_why_items_were_dropped(destination: Destination, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """A refusal is not told as a queue that is full."""
+    channel = by_hand(destination, batch=1, max_items=1)
+    for _ in range(2):
+        channel.put("a")
+        destination.error = Refused("400 Bad Request")
+        channel.step()
+        channel.report_drops()
+    clock.now += 60
+    channel.report_drops()
+    destination.error = None
+    channel.put("a")
+    channel.put("b")
+    channel.step()
+    clock.now += 60
+    channel.report_drops()
+    assert [record.getMessage() for record in caplog.records] == [
+        "test: 0 pending, 1 dropped since last told, Refused: 400 Bad Request",
+        "test: 0 pending, 1 dropped since last told, the destination refuses",
+        "test: 0 pending, 1 dropped since last told, the queue is full",
+    ]
+
+
+# Losses outside of any channel
+
+
+@pytest.fixture
+def no_losses(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    clock = Clock()
+    before = dict(counted.losses), dict(counted._told)
+    counted.losses.clear()
+    counted._told.clear()
+    monkeypatch.setattr(counted, "_told_at", -counted.TELL_EVERY)
+    monkeypatch.setattr(counted, "monotonic", clock)
+    yield clock
+    for counts, kept in zip((counted.losses, counted._told), before, strict=True):
+        counts.clear()
+        counts.update(kept)
+
+
+def test_a_loss_is_told_once_a_minute(
+    no_losses: Clock, destination: Destination, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By whichever worker is awake."""
+    channel = by_hand(destination)
+    channel.report_drops()
+    lost("spans", 3)
+    channel.report_drops()
+    lost("spans")
+    lost("spans")
+    channel.report_drops()
+    no_losses.now += 60
+    channel.report_drops()
+    no_losses.now += 60
+    channel.report_drops()
+    lost("events")
+    channel.report_drops()
+    assert [record.getMessage() for record in caplog.records] == [
+        "3 spans dropped since last told",
+        "2 spans dropped since last told",
+        "1 events dropped since last told",
+    ]
+    assert losses == {"spans": 5, "events": 1}
+
+
+def test_threads_count_every_loss(no_losses: Clock) -> None:
+    barrier = threading.Barrier(8)
+
+    def lose() -> None:
+        barrier.wait()
+        for _ in range(2000):
+            lost("spans")
+
+    threads = [threading.Thread(target=lose) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert losses == {"spans": 16_000}
+
+
+def test_figures_of_one_name_are_one(destination: Destination) -> None:
+    """And a name holds no credentials."""
+    channels = [Channel(name, destination) for name in ("z", "otlp://u:p@h/x", "otlp://k@h/x", "otlp://h/x")]
+    for number, channel in enumerate(channels):
+        delivery.channels.discard(channel)
+        channel.sent, channel.dropped = number, 10 * number
+    assert figures(channels) == {"otlp://h/x": (0, 6, 60), "z": (0, 0, 0)}
+    assert list(figures(channels)) == ["otlp://h/x", "z"]
+
+
+# Gathering
+
+
+def test_items_gather_for_a_while(destination: Destination, clock: Clock) -> None:
+    """Since the first of them; a full batch waits for nothing, and what is left of it gathers anew."""
+    channel = by_hand(destination, batch=3, linger=5)
+    assert not channel.step()
+    channel.put("a")
+    assert not channel.step()
+    clock.now += 4.9
+    channel.put("b")
+    assert not channel.step()
+    clock.now += 0.2
+    assert channel.step()
+    assert destination.batches == [["a", "b"]]
+    for item in "cdef":
+        channel.put(item)
+    assert channel.step()
+    assert not channel.step()
+    assert destination.batches[1:] == [["c", "d", "e"]]
+    clock.now += 4.9
+    assert not channel.step()
+    clock.now += 0.2
+    assert channel.step()
+    assert destination.batches[2:] == [["f"]]
+
+
+def test_hurry_ends_gathering(destination: Destination, clock: Clock) -> None:
+    """Until the queue is empty; what comes after that has its time again."""
+    channel = by_hand(destination, batch=3, linger=5)
+    channel.put("a")
+    assert not channel.step()
+    channel.hurry()
+    assert channel.step()
+    assert not channel.step()
+    channel.put("b")
+    assert not channel.step()
+    assert destination.items == ["a"]
+
+
+def test_flush_waits_for_no_gathering(alone: None, destination: Destination) -> None:
+    """However long that may take: nor does the end of the process."""
+    for apart in (False, True):
+        channel: Channel[str] = Channel("test", destination, linger=3600, apart=apart)
+        for _ in range(3):
+            channel.put("a")
+            assert flush(LONG)
+    assert destination.items == ["a"] * 6
+
+
+def test_a_failed_batch_does_not_gather_again(destination: Destination, clock: Clock) -> None:
+    channel = by_hand(destination, batch=3, linger=5)
+    channel.put("a")
+    destination.error = OSError("no")
+    channel.step()
+    clock.now += 5
+    assert channel.step()
+    destination.error = None
+    channel.put("b")
+    clock.now += 0.1
+    assert channel.step()
+    assert destination.batches == [["a"]]
+    assert channel.pending == 1
+
+
 # The worker
+
+
+def test_what_hangs_apart_delays_nobody(alone: None) -> None:
+    """Neither the lines, nor another destination that is apart."""
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def hang(batch: list[str]) -> None:
+        hangs.set()
+        assert goes_on.wait(LONG)
+
+    hanging: Channel[str] = Channel("hanging", hang, apart=True)
+    hanging.put("a")
+    assert hangs.wait(LONG)
+    try:
+        for apart in (False, True):
+            for _ in range(3):
+                sent = threading.Event()
+                other: Channel[str] = Channel("other", lambda batch, sent=sent: sent.set(), apart=apart)  # type: ignore[misc]
+                other.put("b")
+                assert sent.wait(LONG)
+        assert hanging.pending == 1
+    finally:
+        goes_on.set()
+
+
+def test_flush_keeps_its_deadline_though_one_hangs(alone: None, destination: Destination) -> None:
+    """What the others have is delivered within it; an event and not a clock says that it came back."""
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def hang(batch: list[str]) -> None:
+        hangs.set()
+        assert goes_on.wait(LONG)
+
+    hanging: Channel[str] = Channel("hanging", hang, apart=True)
+    hanging.put("a")
+    assert hangs.wait(LONG)
+    quick: Channel[str] = Channel("quick", destination, linger=3600, apart=True)
+    lines: Channel[str] = Channel("lines", destination)
+    quick.put("b")
+    lines.put("c")
+    delivered = threading.Event()
+    result: list[bool] = []
+
+    def end() -> None:
+        result.append(flush(1))
+        delivered.set()
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    assert delivered.wait(LONG)
+    assert not goes_on.is_set()
+    assert (result, sorted(destination.items), hanging.pending) == ([False], ["b", "c"], 1)
+    goes_on.set()
+    thread.join()
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError()])
+def test_what_is_no_exception_ends_no_worker(alone: None, error: BaseException) -> None:
+    """An exporter may leak anything; the batch is tried again like any other."""
+    errors = [error, error]
+    sent: list[str] = []
+
+    def deliver(batch: list[str]) -> None:
+        if errors:
+            raise errors.pop()
+        sent.extend(batch)
+
+    channel: Channel[str] = Channel("test", deliver, apart=True)
+    channel.put("a")
+    assert flush(LONG)
+    channel.put("b")
+    assert flush(LONG)
+    assert sent == ["a", "b"]
+    assert channel.worker._thread is not None
+    assert channel.worker._thread.is_alive()
+
+
+def test_what_is_no_exception_is_counted_too(clock: Clock) -> None:
+    def deliver(batch: list[str]) -> None:
+        raise SystemExit
+
+    channel = by_hand(deliver, give_up=1)
+    channel.put("a")
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            channel.step()
+        clock.now += 5
+    assert (channel.dropped, channel.pending) == (1, 0)
+
+
+class Resting(SimpleQueue[None]):
+    """The work of a thread that has had none for long, once it is asked for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> None:
+        self.asked.set()
+        super().get(block, 0.001)
+
+
+def test_the_thread_ends_and_starts_again(alone: None, destination: Destination) -> None:
+    """After a rest; the next item has a new one."""
+    channel: Channel[int] = Channel("test", destination, apart=True)
+    worker = channel.worker
+    worker._work = Resting()
+    seen = set()
+    for number in range(3):
+        channel.put(number)
+        thread = worker._thread
+        if thread is not None:
+            seen.add(thread)
+            thread.join(LONG)
+            assert not thread.is_alive()
+        assert worker._thread is None
+        assert flush(LONG)
+    assert destination.items == [0, 1, 2]
+    assert len(seen) == 3
+
+
+def test_an_item_that_comes_as_the_thread_ends(alone: None, destination: Destination) -> None:
+    """It is never left: eight threads put while the worker takes a rest whenever it can."""
+    channel: Channel[int] = Channel("test", destination, apart=True)
+    channel.worker._work = Resting()
+    done = threading.Event()
+
+    def put(first: int) -> None:
+        for number in range(first, first + 200):
+            channel.put(number)
+            done.wait(0.0005)
+
+    threads = [threading.Thread(target=put, args=(1000 * number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for _ in range(3000):
+        if not channel.pending:
+            break
+        done.wait(0.01)
+    assert sorted(destination.items) == sorted(1000 * thread + number for thread in range(8) for number in range(200))
+    assert (channel.sent, channel.dropped) == (1600, 0)
+
+
+def test_two_threads_never_step_at_once(alone: None) -> None:
+    """`flush` may take a thread for missing that is about to go on."""
+    inside = threading.Lock()
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def deliver(batch: list[str]) -> None:
+        assert inside.acquire(blocking=False), "another thread is in here"
+        hangs.set()
+        assert goes_on.wait(LONG)
+        inside.release()
+
+    channel: Channel[str] = Channel("test", deliver, apart=True)
+    channel.put("a")
+    assert hangs.wait(LONG)
+    channel.put("b")
+    assert channel.worker.round() is False
+    goes_on.set()
+    assert flush(LONG)
+    assert (channel.sent, channel.dropped) == (2, 0)
+
+
+def test_calls_for_work_do_not_pile_up(alone: None, destination: Destination, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One stands for all, also where no thread can be started to answer it."""
+
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    channel: Channel[int] = Channel("test", destination, apart=True)
+    for number in range(1000):
+        channel.put(number)
+    assert channel.worker._work.qsize() == 1
+    assert flush(LONG)
+    assert destination.items == list(range(1000))
+    monkeypatch.undo()
+
+
+def test_a_channel_that_is_gone_leaves_its_thread(alone: None, destination: Destination) -> None:
+    """Nothing holds it but who puts into it."""
+    channel: Channel[int] | None = Channel("test", destination, apart=True)
+    assert channel is not None
+    channel.worker._work = Resting()
+    channel.put(1)
+    assert flush(LONG)
+    worker, gone = channel.worker, weakref.ref(channel)
+    channel = None
+    gc.collect()
+    thread = worker._thread
+    if thread is not None:
+        thread.join(LONG)
+        assert not thread.is_alive()
+    assert gone() is None
 
 
 def test_a_pause_delays_nobody_else(alone: None, destination: Destination) -> None:
@@ -509,6 +946,69 @@ goes_on.set()
 assert flush(20)
 """
     assert run(FORK.replace("FORKED", script)).splitlines() == ["False of the child", "True first", "True second"]
+
+
+def test_a_fork_between_workers() -> None:
+    """Each channel apart has a worker of its own in the child too, and losses are the parent's."""
+    script = """
+import os, threading
+from midwatch.delivery import Channel, flush, losses, lost
+hangs, goes_on = threading.Event(), threading.Event()
+
+def hang(batch):
+    hangs.set()
+    if os.getpid() == parent:
+        goes_on.wait()
+    os.write(1, f"{os.getpid() == parent} {batch}\\n".encode())
+
+parent = os.getpid()
+channels = [Channel(f"apart {number}", hang, apart=True, linger=3600) for number in range(2)]
+for channel in channels:
+    channel.put("of the parent")
+    channel.hurry()
+lost("spans", 5)
+from midwatch.delivery import worker
+for channel in channels:
+    channel.worker.press()
+assert hangs.wait(20)
+child = os.fork()
+if child == 0:
+    assert losses == {}
+    lost("spans")
+    assert losses == {"spans": 1}
+    for channel in channels:
+        assert (channel.pending, channel._hurried) == (0, False)
+        channel.put("of the child")
+    assert flush(20)
+    assert channels[0].worker is not channels[1].worker
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+assert losses == {"spans": 5}
+goes_on.set()
+assert flush(20)
+"""
+    assert sorted(run(script).splitlines()) == ["False ['of the child']"] * 2 + ["True ['of the parent']"] * 2
+
+
+def test_the_end_does_not_wait_for_who_hangs() -> None:
+    """A call that never returns is left behind by the end of the process, within its last words."""
+    script = """
+import threading
+from midwatch.delivery import Channel
+hangs = threading.Event()
+
+def hang(batch):
+    hangs.set()
+    threading.Event().wait()
+
+for apart in (True, False):
+    hangs.clear()
+    channel = Channel("test", hang, apart=apart)
+    channel.put("a")
+    globals()[f"kept_{apart}"] = channel
+    assert hangs.wait(20)
+"""
+    assert run(script) == ""
 
 
 def test_multiprocessing_forks_too() -> None:

@@ -21,7 +21,8 @@ from .receiver import receiver
 __all__ = ["Soak", "main", "measure_soak", "soak_lines"]
 
 BATCH: Final = 1_000
-WARM_UP: Final = 20_000
+WARM_UP: Final = 60_000
+"""Requests after which the queue has been full: its size is its bound, not growth."""
 GROWTH: Final = 4.0
 """MiB that an allocator may keep."""
 

@@ -41,6 +41,7 @@ def test_the_page_is_text_or_openmetrics(door: Any, metrics: Any, scrape: Any, a
         "midwatch_delivery_pending",
         "midwatch_delivery_sent",
         "midwatch_delivery_dropped",
+        "midwatch_lost",
         "midwatch_series",
         "midwatch_series_refused",
         "process_cpu_seconds",

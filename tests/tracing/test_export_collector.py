@@ -20,7 +20,9 @@ from midwatch.delivery import channel as delivery
 from midwatch.delivery.worker import Worker
 from midwatch.testing import ScriptedApp
 from midwatch.tracing.export import body, exporter
+from midwatch.tracing.export.body import Bodies
 from midwatch.tracing.export.collector import channel_to
+from midwatch.tracing.export.otlp import OTLP
 
 from .export_double import LONG, SERVICE, Answer, Collector, collecting, ended, made
 from .strict import read_traces
@@ -344,10 +346,38 @@ def test_a_batch_that_is_refused_in_parts(
     ]
 
 
+def test_memory_that_somebody_still_holds() -> None:
+    """As after a fork in the middle of sending: the next body is written elsewhere."""
+    bodies = Bodies(OTLP(SERVICE))
+    bodies.begin([ended(0)])
+    first = bodies.following()
+    assert first is not None
+    held, before = first[:], bytes(first)
+    bodies.begin([ended(1)])
+    second = bodies.following()
+    assert second is not None
+    assert ids([1])[0].encode() in bytes(second)
+    assert bytes(held) == before
+
+
+def test_memory_is_kept_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body that was larger than most leaves none of it."""
+    monkeypatch.setattr(body, "ENOUGH", 50_000)
+    bodies = Bodies(OTLP(SERVICE))
+    for spans, kept in (([ended(0)], True), ([heavy(1, 32_000)] * 9, True), ([ended(2)], False)):
+        buffer = bodies._buffer
+        bodies.begin(spans)
+        while bodies.following() is not None:
+            pass
+        assert (bodies._buffer is buffer) or not kept
+        assert bodies._buffer.getbuffer().nbytes < 110_000
+
+
 def test_a_span_that_no_request_can_hold(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Is counted and told; its batch goes on without it."""
+    monkeypatch.setattr(body, "ENOUGH", 15_000)
     monkeypatch.setattr(body, "TOO_MUCH", 20_000)
     channel = by_hand(collector)
     for span in (ended(0), heavy(1), ended(2)):

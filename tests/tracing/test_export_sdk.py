@@ -21,9 +21,12 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from midwatch import Tracing, flush
 from midwatch.delivery import channel as delivery
+from midwatch.plugin import failures
 from midwatch.testing import ScriptedApp
 from midwatch.tracing.details import Scope
 from midwatch.tracing.export import exporter, sdk
+from midwatch.tracing.export.body import Bodies
+from midwatch.tracing.export.otlp import OTLP
 from midwatch.tracing.export.sdk import SDKExporter
 
 from .export_double import LONG, PARENT_ID, SERVICE, START, TRACE_ID, Collector, collecting, ended, made
@@ -66,7 +69,7 @@ def exporting(target: Any) -> Export:
     return export
 
 
-class Fake(SpanExporter):
+class Fake(SpanExporter):  # type: ignore[misc]  # untyped for this project
     """An exporter that does as it is told, and notes what it was asked."""
 
     def __init__(self) -> None:
@@ -180,7 +183,7 @@ def test_an_exporter_is_not_traced(collector: Collector) -> None:
     ("result", "sent"),
     [
         (SpanExportResult.SUCCESS, 1), (None, 1), (0, 1),
-        (SpanExportResult.FAILURE, 0), (1, 0), (False, 1), ("no", 0), (RuntimeError("no"), 0),
+        (SpanExportResult.FAILURE, 0), (1, 0), ("no", 0), (RuntimeError("no"), 0),
     ],
 )  # fmt: skip
 def test_a_result(result: Any, sent: int, caplog: pytest.LogCaptureFixture) -> None:
@@ -283,6 +286,24 @@ def test_the_end_is_in_time(where: str) -> None:
     assert flush(LONG)
 
 
+def test_libraries_with_attributes(collector: Collector) -> None:
+    """Even of those that have no hash; other destinations read the same spans."""
+    memory: list[Span] = []
+    export = exporter([OTLPSpanExporter(f"http://{collector.at}/v1/traces"), memory.append], SERVICE)
+    assert export is not None
+    for number in range(2):
+        span = ended(number, scope=Scope("lib", None, None, (("a", [1]),)))
+        export(span)
+    assert flush(LONG)
+    (told,) = ExportTraceServiceRequest.FromString(collector.requests[0].text).resource_spans
+    (scoped,) = told.scope_spans
+    assert [pair.key for pair in scoped.scope.attributes] == ["a"]
+    assert len(scoped.spans) == 2
+    bodies = Bodies(OTLP(SERVICE))
+    bodies.begin(memory)
+    assert b'"scope":{"name":"lib","attributes":[{"key":"a",' in bytes(bodies.following() or b"")
+
+
 @pytest.mark.parametrize("where", ["force_flush", "shutdown"])
 def test_an_exporter_that_raises_at_the_end(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Is shut down all the same, and nobody is told by a traceback."""
@@ -298,16 +319,20 @@ def test_an_exporter_that_raises_at_the_end(where: str, monkeypatch: pytest.Monk
 
     setattr(Raising, where, fail)
     raising = Raising()
+    before = dict(failures)
     exporting(raising).close(LONG)
     assert raising.calls[-1] == "shutdown"
     assert not traced
+    (name,) = failures.keys() - before.keys()
+    assert failures.pop(name) == 1
 
 
 def test_an_exporter_without_flush() -> None:
     """It needs no more than `export` and `shutdown`."""
 
     class Bare:
-        calls: list[Any] = []
+        def __init__(self) -> None:
+            self.calls: list[Any] = []
 
         def export(self, spans: Any) -> None:
             self.calls.append(len(spans))
@@ -315,10 +340,11 @@ def test_an_exporter_without_flush() -> None:
         def shutdown(self) -> None:
             self.calls.append("shutdown")
 
-    export = exporting(Bare())
+    bare = Bare()
+    export = exporting(bare)
     export(ended())
     export.close(LONG)
-    assert Bare.calls == [1, "shutdown"]
+    assert bare.calls == [1, "shutdown"]
 
 
 def test_out_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:

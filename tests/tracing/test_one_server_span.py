@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import flask
+import httpx
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import BackgroundTasks, Depends, FastAPI, WebSocket
 from opentelemetry import propagate
 from opentelemetry import trace as otel
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware as ContribASGI
@@ -18,7 +19,7 @@ from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware as Contri
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.util._once import Once
 from starlette.applications import Starlette
 from starlette.middleware.opentelemetry import OpenTelemetryMiddleware as StarletteTelemetry
@@ -27,6 +28,7 @@ from starlette.routing import Mount, Route
 
 from midwatch import ASGIMiddleware, Tracing, WSGIMiddleware, install
 from midwatch.testing import call_asgi, call_wsgi
+from midwatch.tracing.joining import joining_provider
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 PARENT_ID = "b7ad6b7169203331"
@@ -68,6 +70,7 @@ def receivers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receivers]:
     monkeypatch.setattr(otel, "_TRACER_PROVIDER_SET_ONCE", Once())
     before = propagate.get_global_textmap()
     yield Receivers()
+    FastAPIInstrumentor.uninstrument_app(FastAPI())  # It has replaced a method of Starlette's.
     propagate.set_global_textmap(before)
 
 
@@ -206,3 +209,121 @@ def test_one(receivers: Receivers, kind: str, own: str, wrap: str, sdk: str, ope
         known = {one.context.span_id for one in receivers.spans}
         assert len(known) == len(receivers.spans)
         assert all(one.parent.span_id in known for one in receivers.spans if one is not span)
+
+
+@pytest.mark.parametrize("operations", [False, True], ids=["", "operations"])
+@pytest.mark.parametrize("sdk", [False, True], ids=["", "sdk"])
+def test_one_for_a_websocket(receivers: Receivers, websocket: Any, sdk: bool, operations: bool) -> None:
+    """FastAPI has a server span for the whole connection; ours is the handshake."""
+    if sdk:
+        receivers.configure()
+    app = FastAPI(openapi_url=None)
+
+    @app.websocket("/rooms/{key}")
+    async def room(socket: WebSocket, key: str) -> None:
+        await socket.accept()
+        await socket.send_text(key)
+        await socket.close()
+
+    app = install(app, {**OFF, "trace": {"to": [receivers.ours.append], "operations": operations}})
+    for _ in range(2):
+        receivers.clear()
+        socket = websocket(app, path="/rooms/7")
+        assert socket.error is None
+        (span,) = receivers.server
+        assert span.attributes["http.response.status_code"] == 101
+        assert span.name == "GET /rooms/{key}"
+
+
+@pytest.mark.parametrize("sdk", [False, True], ids=["", "sdk"])
+@pytest.mark.parametrize("operations", [False, True], ids=["", "operations"])
+def test_an_exception_is_recorded_once(receivers: Receivers, sdk: bool, operations: bool) -> None:
+    """On the server span, whoever else sees it go by."""
+    if sdk:
+        receivers.configure()
+    app = FastAPI(openapi_url=None)
+    app.add_middleware(StarletteTelemetry)
+
+    @app.get("/")
+    async def fail() -> None:
+        raise KeyError("once")
+
+    app = install(app, {**OFF, "trace": {"to": [receivers.ours.append], "operations": operations}})
+    for _ in range(2):
+        receivers.clear()
+        call_asgi(app)
+        (span,) = receivers.server
+        assert [event.attributes["exception.type"] for event in span.events] == ["KeyError"]
+        assert span.status.status_code is StatusCode.ERROR
+        assert span.attributes["error.type"] == "KeyError"
+
+
+@pytest.mark.parametrize("sdk", [False, True], ids=["", "sdk"])
+def test_another_application_in_this_process(receivers: Receivers, sdk: bool) -> None:
+    """A call that carries trace headers is a request of its own, with a server span below the call."""
+    if sdk:
+        receivers.configure()
+    inner = Starlette(routes=[Route("/items/{key}", plain)])
+
+    async def caller(request: Any) -> PlainTextResponse:
+        with otel.get_tracer("client").start_as_current_span("call", kind=SpanKind.CLIENT):
+            headers: dict[str, str] = {}
+            propagate.inject(headers)
+            transport = httpx.ASGITransport(app=inner)
+            async with httpx.AsyncClient(transport=transport, base_url="http://inner") as client:
+                await client.get("/items/7", headers=headers)
+        return PlainTextResponse("called")
+
+    outer = Starlette(routes=[Route("/", caller)])
+    inner.add_middleware(StarletteTelemetry, tracer_provider=joining_after_start)
+    app = install(outer, {**OFF, "trace": {"to": [receivers.ours.append]}})
+    call_asgi(app)
+    by_name = {span.name: span for span in receivers.spans}
+    assert set(by_name) == {"GET /", "call", "GET /items/{key}"}
+    assert by_name["GET /items/{key}"].parent.span_id == by_name["call"].context.span_id
+    assert by_name["call"].parent.span_id == by_name["GET /"].context.span_id
+    assert by_name["GET /items/{key}"].attributes["noted"] == 1
+
+
+class Late(otel.TracerProvider):
+    """Looks for the provider when it is asked."""
+
+    def get_tracer(self, *args: Any, **options: Any) -> otel.Tracer:
+        return joining_provider().get_tracer(*args, **options)
+
+
+joining_after_start = Late()
+
+
+def test_background_work_below_a_span_of_fastapi(receivers: Receivers) -> None:
+    """FastAPI around the door: its server span is ours, and what follows it arrives too."""
+    app = FastAPI(openapi_url=None)
+
+    def work() -> None:
+        with otel.get_tracer("library").start_as_current_span("work"):
+            pass
+
+    @app.get("/")
+    async def endpoint(tasks: BackgroundTasks) -> str:
+        tasks.add_task(work)
+        return "hello"
+
+    app.add_middleware(ASGIMiddleware, Tracing(to=[receivers.ours.append]))
+    for _ in range(2):
+        receivers.clear()
+        call_asgi(app)
+        (span,) = receivers.server
+        known = {one.context.span_id for one in receivers.spans}
+        assert "work" in {one.name for one in receivers.spans}
+        assert all(one.parent.span_id in known for one in receivers.spans if one is not span)
+
+
+def test_contrib_below_what_is_not_sampled(receivers: Receivers) -> None:
+    """Nothing arrives, of ours or of theirs, and the handler's span records nothing."""
+    app = a_starlette("")
+    app.add_middleware(ContribASGI)
+    app = install(app, {**OFF, "trace": {"to": [receivers.ours.append]}})
+    for _ in range(2):
+        headers = (("host", "testserver"), ("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-00"))
+        assert call_asgi(app, path="/items/7", headers=headers).status == 200
+        assert receivers.spans == []

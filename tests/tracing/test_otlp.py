@@ -475,6 +475,25 @@ def test_a_mapping_that_is_none() -> None:
     assert attributes_of(Hostile()) == '{"key":"a","value":{"intValue":"1"}}'
 
 
+def test_a_key_without_a_hash() -> None:
+    """Is a text like any other."""
+
+    class Hostile(str):
+        __slots__ = ()
+
+        def __hash__(self) -> int:
+            raise RuntimeError("hostile")
+
+    class Pairs(dict[str, int]):
+        def items(self) -> Any:
+            return [("a", 1), (Hostile("b"), 2)]
+
+    assert json.loads(f"[{attributes_of(Pairs())}]") == [
+        {"key": "a", "value": {"intValue": "1"}},
+        {"key": "b", "value": {"intValue": "2"}},
+    ]
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text())
 def test_any_text_is_a_json_string(text: str) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 
 from . import channel, worker
 from .channel import Channel, Later, Refused, channels
-from .losses import figures, losses, lost
+from .counts import figures, losses, lost
 
 __all__ = ["Channel", "Later", "Refused", "channels", "figures", "flush", "losses", "lost"]
 

@@ -15,7 +15,7 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
-from .losses import TELL_EVERY, report_losses
+from .counts import TELL_EVERY, report_losses
 from .worker import Worker
 
 if TYPE_CHECKING:

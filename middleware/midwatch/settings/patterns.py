@@ -12,7 +12,10 @@ from .shown import shown
 if TYPE_CHECKING:
     from .place import Place
 
-__all__ = ["expression", "headers", "hosts", "routes"]
+__all__ = ["NO_EXPRESSION", "expression", "headers", "hosts", "routes"]
+
+NO_EXPRESSION: Final = (re.error, ValueError, OverflowError, RecursionError, Warning)
+"""What `re.compile` raises; a warning where the program asks for errors instead."""
 
 headers: Final = list_of(header, "names of headers (RFC 9110 section 5.1)")
 
@@ -25,7 +28,7 @@ def _expression(value: object) -> str:
         raise Refused
     try:
         re.compile(value)
-    except (re.error, OverflowError, RecursionError) as error:
+    except NO_EXPRESSION as error:
         raise Refused("", f"{shown(value)} is no regular expression: {error}") from None
     return value
 
@@ -36,8 +39,8 @@ expression: Final = kind("a regular expression", _expression)
 def _host(value: object) -> str:
     if isinstance(value, str) and _is_host(value):
         return value.lower()
-    if isinstance(value, str) and "://" in value:
-        right = value.partition("://")[2].partition("/")[0].partition(":")[0]
+    if isinstance(value, str):
+        right = value.removeprefix("*").rpartition("://")[2].partition("/")[0].partition(":")[0]
         raise Refused(f"did you mean {shown(right)}?" if _is_host(right) else "")
     raise Refused
 
@@ -52,11 +55,18 @@ def _routes(value: object, place: Place) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for route, given in value.items():
         here = place.entry(route, given, "ROUTE")
-        if not isinstance(route, str) or not _is_route(route):
-            here.wrong('expected a route such as "POST /orders/{id}", "/orders/{id}" or "/static/*"')
-        else:
+        if isinstance(route, str) and _is_route(route):
             found[route] = share.read(given, here)
+            continue
+        right = _with_method(route) if isinstance(route, str) else ""
+        hint = f"did you mean {shown(right)}?" if _is_route(right) else ""
+        here.wrong('expected a route such as "POST /orders/{id}", "/orders/{id}" or "/static/*"', hint)
     return found
+
+
+def _with_method(route: str) -> str:
+    method, space, path = route.rpartition(" ")
+    return f"{method.upper()}{space}/{path.removeprefix('/')}"
 
 
 routes: Final = Kind("a dict of shares from 0 to 1 by route", _routes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -95,7 +96,9 @@ def literal(value: Any) -> str:
 def _name(value: object) -> str:
     """`module:qualname` of what has a name of its own, else of its type."""
     for named in (value, type(value)):
-        module, name = getattr(named, "__module__", None), getattr(named, "__qualname__", None)
+        module = name = None
+        with contextlib.suppress(Exception):  # It may make up its attributes, and fail.
+            module, name = getattr(named, "__module__", None), getattr(named, "__qualname__", None)
         if isinstance(module, str) and isinstance(name, str):
             return name if module == "builtins" else f"{module}:{name}"
     return "object"

@@ -12,6 +12,7 @@ import re
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from .patterns import NO_EXPRESSION
 from .tracing import FORMATS
 
 __all__ = ["TRACE_VARIABLES", "trace_settings"]
@@ -40,8 +41,8 @@ TRACE_VARIABLES: Final = {
     TRACES_ENDPOINT: "The same with the whole path, which is used as it is.",
     "OTEL_EXPORTER_OTLP_HEADERS": "Headers of every `otlp://` destination, `name=value` pairs separated by commas; also"
     " with `TRACES_` before the last word, as the next two.",
-    "OTEL_EXPORTER_OTLP_TIMEOUT": "Time that sending to one may take: milliseconds, or seconds where it is below 100; by"
-    " default 10 s.",
+    "OTEL_EXPORTER_OTLP_TIMEOUT": "Time that sending to one may take: milliseconds, or seconds where it is below 100;"
+    " by default 10 s.",
     "OTEL_EXPORTER_OTLP_COMPRESSION": "`gzip` or `none`, the default.",
     ZIPKIN: "Where `zipkin` in `OTEL_TRACES_EXPORTER` is, by default `http://localhost:9411/api/v2/spans`.",
     "OTEL_EXPORTER_ZIPKIN_TIMEOUT": "The same for sending there.",
@@ -96,7 +97,7 @@ def _known(variable: str, word: str, words: tuple[str, ...]) -> bool:
 def _compiles(variable: str, pattern: str) -> bool:
     try:
         re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
+    except NO_EXPRESSION as error:
         logger.warning("%s: %.80s is ignored: %s", variable, pattern, error)
         return False
     return True

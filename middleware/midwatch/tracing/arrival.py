@@ -77,7 +77,7 @@ class Arrivals:
         for extract, part, prefix in self._baggage:
             given = values[part]
             prefixed = NOTHING if prefix is None else exchange.headers_with(prefix)
-            if prefixed or any(value is not None for value in given):
+            if prefixed or given.count(None) != len(given):
                 found = {**extract(given, prefixed), **(found or NOTHING)}
         return found
 

@@ -55,18 +55,17 @@ class Block(Surroundings):
 
     def open(self) -> Context:
         """Start the span; the context in which it is current. One that cannot be started is counted and left out."""
-        outer = self._wanted[1]
-        outer = get_current() if outer is None else outer
+        # Also where the parent is told: what else is current (the exchange, baggage) stays, as with the SDK.
+        around = get_current()
         try:
             self._span = span = self._tracer.start_span(*self._wanted)
         except Exception:
             hook_failed(self._tracer.start_span)
             self._span = INVALID_SPAN
-            return outer
-        if type(span) is Shared:
-            # What is current is the server span itself, in the context of its request.
-            return Context({**get_current(), SPAN: span.span})
-        return outer if type(span) is Unwanted else Context({**outer, SPAN: span})
+            return around
+        if type(span) is Unwanted:
+            return around
+        return Context({**around, SPAN: span.span if type(span) is Shared else span})
 
     def close(self, error: BaseException | None) -> None:
         """Say what went wrong, and end the span."""

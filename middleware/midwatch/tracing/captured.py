@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final, final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from opentelemetry.trace import Span
+
     from ..exchange import Exchange
-    from .span import Span
 
 __all__ = ["Captured"]
 

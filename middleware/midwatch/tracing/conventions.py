@@ -44,8 +44,6 @@ _secret: Final = re.compile(
 BARE: Final = 32
 """Characters that a piece of a query without a value may have: more, and it is no name."""
 
-_pair: Final = re.compile(r"([^&;=]+)(?:=([^&;]*))?")
-
 
 def _suspicious(query: str) -> bool:
     return len(query) > BARE or "%" in query or _secret(query) is not None or any(name in query for name in _signed)
@@ -59,17 +57,33 @@ def known_method(method: str) -> str:
 def redact_query(query: str) -> str:
     """*query* with the values replaced that are, or by their names may be, secrets."""
     query = query[:MAX_TEXT]
-    return _pair.sub(_redacted, query) if _suspicious(query) else query
+    return "&".join(map(_piece, query.split("&"))) if _suspicious(query) else query
 
 
-def _redacted(match: re.Match[str]) -> str:
-    name, value = match.groups()
+def _piece(piece: str) -> str:
+    """What is between two ampersands; some take semicolons for such too, others for a part of the value."""
+    shown: list[str] = []
+    for part in piece.split(";"):
+        shown.append(_redacted(part))
+        if shown[-1] != part:
+            break
+    return ";".join(shown)
+
+
+def _redacted(part: str) -> str:
+    name, equals, value = part.partition("=")
+    if len(name) > BARE and not value.strip("="):
+        return "REDACTED"
+    if not name:
+        return "=REDACTED" if len(value) > BARE or _tells(value) else part
+    if not equals:
+        return "REDACTED" if _tells(name) else part
+    return f"{name}=REDACTED" if _tells(name) or _has_query(value) else part
+
+
+def _tells(name: str) -> bool:
     # "%": an encoded name could spell anything.
-    hidden = name in _signed or "%" in name or _secret(name) is not None
-    if value is None:
-        # The name may be a value itself.
-        return "REDACTED" if hidden or len(name) > BARE else match[0]
-    return f"{name}=REDACTED" if hidden or _has_query(value) else match[0]
+    return name in _signed or "%" in name or _secret(name) is not None
 
 
 def _has_query(value: str) -> bool:

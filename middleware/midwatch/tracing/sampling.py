@@ -8,7 +8,9 @@ as `th` in `tracestate`, so that a backend can weigh what it got
 
 from __future__ import annotations
 
+import os
 import re
+import weakref
 from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple, final
@@ -179,6 +181,11 @@ class Limit:
         self._clock = clock
         self._left = self._most = max(1.0, per_second)
         self._at = clock()
+        self.forget()
+        _limits.add(self)
+
+    def forget(self) -> None:
+        """In a forked child: another thread of the parent may have held the lock."""
         self._lock = RLock()  # A handler of signals may interrupt it, and start a trace.
 
     def take(self) -> bool:
@@ -191,3 +198,14 @@ class Limit:
                 return False
             self._left -= 1
             return True
+
+
+_limits: Final[weakref.WeakSet[Limit]] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for limit in list(_limits):
+        limit.forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from threading import Lock
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind, StatusCode
 
@@ -20,7 +20,10 @@ from .traceparent import new_span_id
 if TYPE_CHECKING:
     from ..exchange import Exchange
 
-__all__ = ["end_sequel", "sequel_of"]
+__all__ = ["end_sequel", "note_error", "sequel_of"]
+
+MESSAGE: Final = 1024
+"""Characters of its message by which an exception is known again."""
 
 WORTH: Final = 0.005
 """Seconds from which on work after the last byte has a span even if it made none itself."""
@@ -37,6 +40,19 @@ def sequel_of(span: Span, exchange: Exchange | None) -> Span:
             if span.sequel is None:
                 span.sequel = _make(span, exchange)
     return span.sequel or span
+
+
+def note_error(span: Any, exchange: Exchange, error: BaseException) -> None:
+    """Record *error* on the span of what raised it, unless the application, or a library, has done so."""
+    from ..errors.text import shown  # noqa: PLC0415 - errors need tracing first
+
+    if type(span) is Span:
+        span = sequel_of(span, exchange)
+    if span.is_recording():
+        recorded = [event.attributes or {} for event in getattr(span, "events", ()) if event.name == "exception"]
+        message = shown(error, MESSAGE) if recorded else ""
+        if all(shown(str(one.get("exception.message")), MESSAGE) != message for one in recorded):
+            span.record_exception(error)
 
 
 def _goes_on(exchange: Exchange) -> bool:

@@ -28,7 +28,7 @@ from .joining import joining_provider
 from .messages import Messages
 from .policy import policy
 from .provider import become_global, configured_sdk
-from .sequel import end_sequel, sequel_of
+from .sequel import end_sequel, note_error
 from .span import SPAN, Span
 from .stranger import as_context, by_route, complete, stranger_of
 from .tail import Buffer, Tail
@@ -188,32 +188,27 @@ class Tracing(Plugin):
         span = exchange.span
         if not _ours(span):
             if span is not None:
-                complete(exchange, span)
+                complete(exchange, span, self._captured)
         elif exchange.kind == "websocket" and exchange.status == ACCEPTED:
             self._end(exchange, span, perf_counter())
 
     def on_error(self, exchange: Exchange) -> None:
         """Note the exception, on the span of what raised it: the request, or what went on after it."""
-        span, error = exchange.span, exchange.error
-        if span is None or error is None:
-            return
-        if _ours(span):
-            span = sequel_of(span, exchange)
-            if span.export is None or _has(span, error):
-                return
-        if span.is_recording():
-            span.record_exception(error)
+        if exchange.span is not None and exchange.error is not None:
+            note_error(exchange.span, exchange, exchange.error)
 
     def on_finish(self, exchange: Exchange) -> None:
         """End the server span at the last body byte."""
         span = exchange.span
+        if type(span) is Span and span.export is not None:
+            end_sequel(span, exchange)
         if not _ours(span):
             if span is not None:
-                complete(exchange, span)
+                complete(exchange, span, self._captured)
             return
         if span.export is None:
             return
-        end_sequel(span, exchange)
+        exchange.on_message = None  # It knows the exchange: a cycle would keep both.
         if type(span.export) is Buffer and not span.export.close(exchange):
             return
         if span.is_recording():
@@ -237,10 +232,10 @@ class Tracing(Plugin):
             span.set_status(StatusCode.ERROR)
         span.end(exchange.started_at + int((clock - exchange.started) * 1e9))
 
-
-def _has(span: Span, error: BaseException) -> bool:
-    """Whether the application, or a library, has recorded the exception already."""
-    return any(event.attributes.get("exception.message") == str(error) for event in span.events)
+    def on_shutdown(self, deadline: float) -> None:
+        """Flush the destinations, and end those that have an end."""
+        if self._export is not None:
+            self._export.close(deadline)
 
 
 def _ours(span: otel.Span | None) -> TypeGuard[Span]:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
-from opentelemetry.trace import Span as SpanAPI
 from opentelemetry.trace.propagation import set_span_in_context
 
 from .details import EXCEPTION_EVENTS, LIMITS, MIDWATCH, NOWHERE, Event, Link
+from .readable import Readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,10 +39,12 @@ MARK: Final = 2
 """What an exception that leaves a `with` block does to its span: an event, and the status."""
 
 _most, _widest = LIMITS.attributes, LIMITS.value
+_looked_at = min(BULKY, _widest)
+_small: Final = frozenset({int, float, bool})
 
 
 @final
-class Span(SpanAPI):
+class Span(Readable):
     """
     One operation within a trace.
 
@@ -122,10 +124,24 @@ class Span(SpanAPI):
         if type(key) is not str or not key or (len(attributes) >= _most and key not in attributes):
             self.dropped_attributes += 1
             return
-        if type(value) is not int and isinstance(value, str | bytes | list | tuple) and len(value) > BULKY:
-            value = value[:_widest]
-            self.bulk += len(value) if isinstance(value, str | bytes) else sum(map(_weight, value))
+        kind = type(value)
+        if kind is str:
+            if len(value) > _looked_at:  # type: ignore[arg-type]  # text
+                value = self._cut(value)
+        elif kind not in _small:
+            value = self._cut(value)
         attributes[key] = value
+
+    def _cut(self, value: Any) -> Any:
+        """*value* no longer than the limit, and weighed; one that fails when it is looked at is named by its type."""
+        try:
+            if isinstance(value, str | bytes | list | tuple):
+                value = value[:_widest]
+                if len(value) > _looked_at:
+                    self.bulk += len(value) if isinstance(value, str | bytes) else sum(map(_weight, value))
+        except Exception:
+            return f"<{type(value).__qualname__}>"
+        return value
 
     def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
         """Set several attributes."""
@@ -211,32 +227,6 @@ class Span(SpanAPI):
                 self.set_attribute("error.type", type(error).__qualname__)
                 self.set_status(StatusCode.ERROR)
         self.end()
-
-    # What exporters read of a finished span: `ReadableSpan` of the SDK.
-
-    @property
-    def context(self) -> SpanContext:
-        """As `get_span_context`."""
-        return self.get_span_context()
-
-    @property
-    def parent(self) -> SpanContext | None:
-        """The parent's context, as far as it is known here."""
-        if self.parent_id is None:
-            return None
-        own = self.get_span_context()
-        return SpanContext(own.trace_id, int(self.parent_id, 16), self.remote, own.trace_flags, own.trace_state)
-
-    @property
-    def status(self) -> Status:
-        """Code and description."""
-        return Status(self.status_code, self.status_description)
-
-    def to_json(self, indent: int | None = 4) -> str:
-        """As the SDK writes it; see `export.readable`."""
-        from .export.readable import as_json  # noqa: PLC0415 - what exports needs this module first
-
-        return as_json(self, indent)
 
 
 def _weight(item: Any) -> int:

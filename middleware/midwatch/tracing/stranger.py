@@ -21,6 +21,7 @@ from .span import SPAN
 
 if TYPE_CHECKING:
     from ..exchange import Exchange
+    from .captured import Captured
     from .formats import Incoming
 
 __all__ = ["as_context", "by_route", "complete", "stranger_of"]
@@ -108,10 +109,11 @@ def _method(exchange: Exchange) -> str:
 
 def by_route(name: str | None, method: str, route: str) -> bool:
     """Whether *name* is what a library makes of *route*, or of the end of it that a mounted application knows."""
-    return name is not None and name.startswith(f"{method} /") and route.endswith(name[len(method) + 1 :])
+    first, _, path = (name or "").partition(" ")
+    return first in {method, "HTTP", "WS"} and path.startswith("/") and route.endswith(path)
 
 
-def complete(exchange: Exchange, span: Any) -> None:
+def complete(exchange: Exchange, span: Any, captured: Captured | None = None) -> None:
     """
     Say what is known of *exchange* by now: when the response starts, and when it is over.
 
@@ -124,6 +126,8 @@ def complete(exchange: Exchange, span: Any) -> None:
         if not over:
             del attributes[MIDWATCH_OUTCOME]
         span.set_attributes(attributes)
+        if captured is not None:
+            captured.put(exchange, span)
         route, name = exchange.route, getattr(span, "name", None)
         if route is not None and (name == stranger.name or by_route(name, exchange.method, route)):
             span.update_name(f"{_method(exchange)} {route}")

@@ -7,6 +7,8 @@ who were called in between have seen "not sampled", so such a trace has our part
 
 from __future__ import annotations
 
+import os
+import weakref
 from threading import RLock
 from typing import TYPE_CHECKING, Final, final
 
@@ -39,6 +41,11 @@ class Tail:
     def __init__(self, *, errors: bool = False, slower_than: float | None = None) -> None:
         self._errors = errors
         self._slower_than = slower_than
+        self.forget()
+        _tails.add(self)
+
+    def forget(self) -> None:
+        """Nothing waits, in a forked child: the requests of other threads are the parent's."""
         self.waiting = 0
         # Re-entrant: a generator that is collected ends its span, in whatever thread and line that happens.
         self.lock = RLock()
@@ -50,6 +57,17 @@ class Tail:
         if self._slower_than is not None and _took(exchange) > self._slower_than:
             return "slow"
         return None
+
+
+_tails: Final[weakref.WeakSet[Tail]] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for tail in list(_tails):
+        tail.forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _took(exchange: Exchange) -> float:
@@ -94,7 +112,7 @@ class Buffer:
         with self._tail.lock:
             spans, self._spans = self._spans or [], None
             self._reason = self._tail.reason(exchange)
-            self._tail.waiting -= len(spans)
+            self._tail.waiting = max(0, self._tail.waiting - len(spans))
         if self._reason is None:
             return False
         if self._left_out:

@@ -93,22 +93,25 @@ class Bodies:
         return self._view
 
     def _write(self) -> None:
-        encoding, buffer = self._encoding, self._buffer
-        encode, write = encoding.span, buffer.write
+        encoding, write = self._encoding, self._buffer.write
+        encode, spans = encoding.span, self._spans
         scope: Scope | None = None
-        for place in range(self._next, len(self._spans)):
-            span = self._spans[place]
+        size = 0
+        for place in range(self._next, len(spans)):
+            span = spans[place]
             try:
                 said = encode(span).encode()
             except Exception:
                 self.lost += 1
                 continue
-            if len(said) > TOO_MUCH:
-                self.lost += 1
-                continue
-            if self.count and buffer.tell() + len(said) > ENOUGH:
-                self._next = place
-                break
+            length = len(said)
+            if length + size > ENOUGH:
+                if length > TOO_MUCH:
+                    self.lost += 1
+                    continue
+                if size:
+                    self._next = place
+                    break
             if span.instrumentation_scope is scope:
                 write(b",")
             else:
@@ -117,15 +120,22 @@ class Bodies:
                 scope = span.instrumentation_scope
                 write(encoding.opening(scope))
             write(said)
+            size += length
             self.count += 1
         else:
-            self._next = len(self._spans)
+            self._next = len(spans)
         write(encoding.closing + encoding.tail)
 
 
 def _by_scope(spans: Sequence[Span]) -> Sequence[Span]:
     """*spans* with those of each scope together; by identity, since a scope may hold what has no hash."""
     groups: dict[int, list[Span]] = {}
+    group: list[Span] = []
+    last: Scope | None = None
     for span in spans:
-        groups.setdefault(id(span.instrumentation_scope), []).append(span)
-    return [span for group in groups.values() for span in group]
+        scope = span.instrumentation_scope
+        if scope is not last:
+            last = scope
+            group = groups.setdefault(id(scope), [])
+        group.append(span)
+    return spans if len(groups) == 1 else [span for group in groups.values() for span in group]

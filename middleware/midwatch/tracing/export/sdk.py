@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeGuard, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeGuard, final
 
 from opentelemetry.context import (
     _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
@@ -19,6 +19,8 @@ from opentelemetry.context import (
 )
 
 from ...delivery import Channel, Refused, worker
+from ...plugin import hook_failed
+from ..details import Scope
 from .options import Options
 from .resource import resource_of
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from ...service import Service
     from ..span import Span
 
-__all__ = ["SDKExporter", "SpanExporter", "is_exporter"]
+__all__ = ["SDKExporter", "SpanExporter", "is_exporter", "is_exporter_class"]
 
 AGAIN: Final = 0.1
 
@@ -90,6 +92,9 @@ class SDKExporter:
         """
         for span in spans:
             span.resource = self._resource
+            scope = span.instrumentation_scope
+            if type(scope) is Scope and scope.attributes:
+                span.instrumentation_scope = _Scope(*scope)  # type: ignore[assignment]  # read alike
         try:
             result = _untraced(lambda: self._exporter.export(tuple(spans)))
         except Exception as error:
@@ -117,11 +122,32 @@ class SDKExporter:
 
     def _shut_down(self, end: float) -> None:
         flush: Callable[..., Any] | None = getattr(self._exporter, "force_flush", None)
-        try:
-            if callable(flush):
-                _untraced(lambda: flush(max(0, int(1000 * (end - monotonic())))))
-        finally:
-            _untraced(self._exporter.shutdown)
+        if callable(flush):
+            _last(flush, max(0, int(1000 * (end - monotonic()))))
+        _last(self._exporter.shutdown)
+
+
+def _last(call: Callable[..., Any], *arguments: Any) -> None:
+    try:
+        _untraced(lambda: call(*arguments))
+    except Exception:
+        hook_failed(call)
+
+
+class _Scope(NamedTuple):
+    """A `Scope` whose attributes are a mapping, as the SDK's are; equal ones may have values without a hash."""
+
+    name: str
+    version: str | None
+    schema_url: str | None
+    pairs: tuple[tuple[str, Any], ...]
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return dict(self.pairs)
+
+    def __hash__(self) -> int:
+        return hash(self[:3])
 
 
 def _untraced(call: Callable[[], Any]) -> Any:

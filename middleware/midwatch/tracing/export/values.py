@@ -7,6 +7,7 @@ ASCII, so that one document is one line.
 
 from __future__ import annotations
 
+import contextlib
 from base64 import b64encode
 from json.encoder import encode_basestring_ascii as quote
 from math import isfinite, isnan
@@ -32,6 +33,10 @@ WIDE: Final = 256 << 10
 SHORT: Final = 64
 KEPT: Final = 4096
 """Characters of a key that is kept, and how many are; then all are forgotten."""
+
+
+SURROGATE: Final = "\\ud"
+"""How JSON writes half of a character; the other half may be missing."""
 
 
 class _Keys(dict[Any, str]):
@@ -62,29 +67,27 @@ def attributes_of(attributes: Mapping[str, Any]) -> str:
     try:
         for key, value in attributes.items():
             kind = type(value)
-            if kind is str and value.isascii():
+            if kind is str:
                 pieces.append(f'{_keys[key]}"stringValue":{quote(value)}}}}}')
             elif kind is int and -(2**63) <= value < 2**63:
                 pieces.append(f'{_keys[key]}"intValue":"{value}"}}}}')
+            elif kind is float and isfinite(value):
+                pieces.append(f'{_keys[key]}"doubleValue":{value!r}}}}}')
             else:
                 pieces.append(f"{_keys[key]}{_value(value, DEPTH)}}}}}")
     except Exception:
         return _carefully(attributes)
-    return ",".join(pieces)
+    said = ",".join(pieces)
+    # To look for surrogates in what was made of all is cheaper than to look at each text; so is one character.
+    return _carefully(attributes) if "\\" in said and SURROGATE in said else said
 
 
 def _carefully(attributes: Mapping[str, Any]) -> str:
-    """One by one: what raises when it is looked at is told as text, and only that."""
+    """As far as they can be looked at: keys may have no hash, and the mapping may end in the middle."""
     pieces = []
-    try:
+    with contextlib.suppress(Exception):
         for key, value in attributes.items():
-            try:
-                said = _value(value, DEPTH)
-            except Exception:
-                said = f'"stringValue":{quote(safe_text(value))}'
-            pieces.append(f'{{"key":{quoted(key)},"value":{{{said}}}}}')
-    except Exception:  # A mapping that is none, or ends in the middle.
-        return ",".join(pieces)
+            pieces.append(f'{{"key":{quoted(key)},"value":{{{_value(value, DEPTH)}}}}}')
     return ",".join(pieces)
 
 

@@ -66,7 +66,7 @@ class Propagator(TextMapPropagator):
         if context is None:
             # Frameworks attach what comes of this, and what they call still serves the same exchange.
             exchange = current()
-            context = Context() if exchange is None else Context({KEY: exchange})
+            context = Context() if exchange is None else _Untold({KEY: exchange})
         headers = _Headers(carrier, getter)
         incoming: Incoming | None = None
         baggage: dict[str, str] = {}
@@ -93,6 +93,13 @@ class Propagator(TextMapPropagator):
         for one in self._formats:
             for name, value in chain(() if span is None else one.inject(span), one.inject_baggage(baggage)):
                 setter.set(carrier, name, value)
+
+
+class _Untold(Context):
+    """A context without a trace. Who asks `extract(...) or None` goes on in the current one, as after any other."""
+
+    def __bool__(self) -> bool:
+        return False
 
 
 class _Headers(Generic[CarrierT]):

@@ -1,0 +1,96 @@
+"""Telemetry that was lost, as a detail for the operator."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from midwatch import delivery
+from midwatch.delivery import Channel, Refused
+from midwatch.health import HealthCheck
+from midwatch.service import Service
+from midwatch.testing import ScriptedApp
+
+if TYPE_CHECKING:
+    from midwatch.health.checks import CheckLike
+
+STRANGER = ("203.0.113.9", 50000)
+NAME = "midwatch:dropped"
+
+
+def refuse(batch: list[str]) -> None:
+    raise Refused("400 Bad Request")
+
+
+def channel(name: str, dropped: int) -> Channel[str]:
+    """One that has lost so many, and sent one."""
+    made: Channel[str] = Channel(name, lambda batch: None, max_items=1)
+    delivery.channels.discard(made)
+    for _ in range(dropped + 1):
+        made.put("a")
+    assert made.step()
+    delivery.channels.add(made)
+    return made
+
+
+def ask(door: Any, checks: dict[str, CheckLike] | None = None, **call: Any) -> Any:
+    health = HealthCheck(checks=checks, service=Service("unknown_service"))
+    return door.call(door.watch(ScriptedApp(), health), **{"path": "/health", **call})
+
+
+def shown(answer: Any, document: Any) -> dict[str, int]:
+    elements = document(answer).get("checks", {}).get(NAME, [])
+    for element in elements:
+        assert set(element) == {"componentId", "observedValue", "observedUnit", "time"}
+        assert element["observedUnit"] == "items"
+    return {element["componentId"]: element["observedValue"] for element in elements}
+
+
+def test_nothing_lost_is_no_detail(door: Any, document: Any) -> None:
+    kept = channel("spans to otlp://collector:4318/v1/traces", 0)
+    assert document(ask(door)) == {"status": "pass"}
+    assert kept.sent == 1
+
+
+def test_what_was_lost(door: Any, document: Any, deliveries: dict[str, int]) -> None:
+    """By destination, several of one name together, and what no destination saw; it is no failure of the service."""
+    kept = [channel("stdout", 2), channel("stdout", 3), channel("file:///a", 0), channel("zipkin://z", 1)]
+    deliveries["spans of requests kept at their end"] = 7
+    answer = ask(door, {"database": lambda: None})
+    assert document(answer)["status"] == "pass"
+    assert shown(answer, document) == {"stdout": 5, "zipkin://z": 1, "spans of requests kept at their end": 7}
+    assert document(answer)["checks"]["database"][0]["status"] == "pass"
+    assert len(kept) == 4
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready", "/health/startup"])
+def test_every_group_tells(door: Any, document: Any, path: str) -> None:
+    kept = channel("stdout", 2)
+    assert shown(ask(door, path=path), document) == {"stdout": 2}
+    assert kept.dropped == 2
+
+
+def test_strangers_are_told_nothing(door: Any) -> None:
+    """Where things are sent, and whether they arrive, is the operator's business."""
+    kept = channel("stdout", 2)
+    for call in ({"peer": STRANGER}, {"headers": [("host", "h"), ("x-forwarded-for", "127.0.0.1")]}):
+        assert json.loads(ask(door, **call).body) == {"status": "pass"}
+    assert ask(door, headers=[("host", "h"), ("accept", "text/plain")]).body == b"pass"
+    assert kept.dropped == 2
+
+
+def test_no_credentials(door: Any, document: Any) -> None:
+    kept = channel("otlp://user:hunter2@collector", 1)
+    assert shown(ask(door), document) == {"otlp://collector": 1}
+    assert kept.dropped == 1
+
+
+def test_a_refusal_counts(door: Any, document: Any) -> None:
+    made: Channel[str] = Channel("spans", refuse)
+    delivery.channels.discard(made)
+    made.put("a")
+    assert made.step()
+    delivery.channels.add(made)
+    assert shown(ask(door), document) == {"spans": 1}
