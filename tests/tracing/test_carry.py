@@ -54,7 +54,8 @@ def run_loop(function: Any) -> Any:
 
 
 def run_gevent(function: Any) -> Any:
-    gevent: Any = pytest.importorskip("gevent")
+    import gevent
+
     return gevent.spawn(function).get(timeout=10)
 
 

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
-from ..headers import port_of
+from ..headers import HeaderNames, port_of, without_port
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
@@ -25,6 +25,9 @@ METHODS: Final = frozenset(name.strip() for name in _told.split(",") if name.str
 
 MAX_TEXT: Final = 1024
 """Characters of an attribute that a stranger wrote."""
+
+PLACES: Final = 256
+"""`Host` headers that are kept; then all are forgotten."""
 
 MIDWATCH_OUTCOME: Final = "midwatch.outcome"
 
@@ -98,6 +101,21 @@ def url_of(exchange: Exchange) -> str:
     return f"{url}?{query}" if query else url
 
 
+_named: Final = HeaderNames("host", "user-agent")
+
+_places: Final[dict[tuple[str, str], tuple[str, int | None]]] = {}
+
+
+def _place(host: str, scheme: str) -> tuple[str, int | None]:
+    """Address and port of a `Host` header; kept, since a service has few. Strangers may make up many."""
+    if len(_places) >= PLACES:
+        _places.clear()
+    place = without_port(host)[:MAX_TEXT], port_of(host, scheme)
+    if len(host) <= MAX_TEXT:
+        _places[host, scheme] = place
+    return place
+
+
 def request_attributes(exchange: Exchange) -> dict[str, AttributeValue]:
     """What is known of the request from the start, for samplers too; what is unknown is left out."""
     method = exchange.method
@@ -120,13 +138,13 @@ def request_attributes(exchange: Exchange) -> dict[str, AttributeValue]:
         attributes["network.peer.address"] = peer[0]
         if peer[1]:
             attributes["network.peer.port"] = peer[1]
-    host = exchange.host
-    if host is not None:
-        attributes["server.address"] = host if len(host) <= MAX_TEXT else host[:MAX_TEXT]
-        port = port_of(exchange.header("host") or "", exchange.scheme)
+    host, agent = exchange.headers(_named)
+    if host:
+        address, port = _places.get((host, exchange.scheme)) or _place(host, exchange.scheme)
+        attributes["server.address"] = address
         if port is not None:
             attributes["server.port"] = port
-    if agent := exchange.header("user-agent"):
+    if agent:
         attributes["user_agent.original"] = agent if len(agent) <= MAX_TEXT else agent[:MAX_TEXT]
     return attributes
 
@@ -134,8 +152,8 @@ def request_attributes(exchange: Exchange) -> dict[str, AttributeValue]:
 def response_attributes(exchange: Exchange) -> dict[str, AttributeValue]:
     """What a finished exchange adds to them; *exchange* may be a websocket that has only been accepted yet."""
     attributes: dict[str, AttributeValue] = {MIDWATCH_OUTCOME: str(exchange.outcome or "ok")}
-    if exchange.route is not None:
-        attributes["http.route"] = exchange.route
+    if (route := exchange.route) is not None:
+        attributes["http.route"] = route
     if exchange.status is not None:
         attributes["http.response.status_code"] = exchange.status
     if exchange.bytes_out:
