@@ -20,7 +20,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from midwatch import ASGIMiddleware, Exchange, Tracing, WSGIMiddleware, current
+from midwatch import ASGIMiddleware, Exchange, Tracing, WSGIMiddleware, current, install
 from midwatch.testing import Recorder, ScriptedApp, call_asgi, call_wsgi
 from midwatch.tracing import Sampler, Span, Tail, sequel
 from midwatch.tracing.provider import provider
@@ -513,3 +513,18 @@ def test_threads_of_one_request_share_what_follows() -> None:
     children = [span for span in spans if span.name == "child"]
     assert len(children) == many
     assert {span.parent_id for span in children} == {background.span_id}
+
+
+def test_an_exception_that_is_answered_with_a_500_is_no_background_work() -> None:
+    """Starlette raises it again after its 500 is sent: one span, with the exception on it."""
+
+    def boom(request: Any) -> None:
+        raise RuntimeError("boom")
+
+    spans: list[Span] = []
+    off = dict.fromkeys(("log", "metrics", "audit", "health", "errors"), False)
+    call_asgi(install(Starlette(routes=[Route("/boom", boom)]), {**off, "trace": {"to": [spans.append]}}), path="/boom")
+
+    (span,) = spans
+    assert [event.name for event in span.events] == ["exception"]
+    assert span.attributes["error.type"] == "RuntimeError"

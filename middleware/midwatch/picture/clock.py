@@ -1,8 +1,9 @@
 """
 When each span was, on one clock.
 
-Services have clocks of their own. A call that was answered before it was sent, or after its answer had arrived, shows
-that two of them differ: the called service's spans are moved into the call. What is still off by more than a day, or
+Services have clocks of their own. A call that arrived before it was sent, or after its answer had come, shows that two
+of them differ: the called service's spans are moved into the call. That a service ends after its caller has the answer
+shows nothing: what is left is a stream, or tidying up. What is still off by more than a day, or
 has no time at all, is put where its parent starts.
 """
 
@@ -80,7 +81,7 @@ def _shift(span: Span, parent: Span, parent_start: int, parent_shift: int) -> in
         return 0
     called = parent.kind == "client" and span.kind == "server"
     spare = parent.duration - span.duration
-    early, late = span.start < parent_start, called and span.start > parent_start + max(spare, 0)
+    early, late = span.start < parent_start, called and span.start > parent_start + parent.duration
     if not early and not late:
         return 0
     # In the middle: the way there and the way back took the same, for all that is known.

@@ -98,9 +98,10 @@ def find(path: str) -> list[Row]:
     """
     What a *path* as in a message names: the setting, or the section and all of its settings; empty for nothing.
 
-    `trace.to[0]` is `trace.to`, and `health.checks.database` is `health.checks.NAME`.
+    `trace.to[0]` is `trace.to`, and `health.checks.database` is `health.checks.NAME`; `ROUTE`
+    stands for what has no setting of its own.
     """
-    asked = re.sub(r"\[\d+\]", "", path).split(".")
+    asked = re.sub(r"\[\d+\]", "", path).removesuffix(".ROUTE").split(".")
     known = list(rows())
     for row in known:
         parts = row.path.split(".")

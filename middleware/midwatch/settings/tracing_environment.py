@@ -115,7 +115,9 @@ def _sampler() -> dict[str, tuple[Any, str]]:
     if not name:
         return {}
     kind = name.removeprefix("parentbased_")
-    if not _known(SAMPLER, kind, ("always_on", "always_off", "traceidratio")):
+    known = ("always_on", "always_off", "traceidratio")
+    if kind not in known:
+        _known(SAMPLER, name, (*known, *(f"parentbased_{each}" for each in known)))
         return {}
     found: dict[str, tuple[Any, str]] = {"trace.sample.parent": (name != kind, SAMPLER)}
     if kind == "always_off":

@@ -8,6 +8,7 @@ is given the first (`Shared`).
 
 from __future__ import annotations
 
+import logging
 import re
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final, final
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from .formats import Incoming
 
 __all__ = ["Tracer", "TracerProvider", "active_tracer", "become_global", "configured_sdk", "provider"]
+
+logger = logging.getLogger("midwatch")
 
 INTERNAL: Final = SpanKind.INTERNAL
 SERVER: Final = SpanKind.SERVER
@@ -213,8 +216,11 @@ def become_global() -> None:
     """Let every OpenTelemetry library find our provider and our formats, unless the application has set its own."""
     if isinstance(otel.get_tracer_provider(), otel.ProxyTracerProvider):
         otel.set_tracer_provider(provider)
-    from opentelemetry import propagate  # noqa: PLC0415 - loads entry points, of which some may be ours
-    from opentelemetry.propagators.composite import CompositePropagator  # noqa: PLC0415
-
+    try:
+        from opentelemetry import propagate  # noqa: PLC0415 - loads entry points, of which some may be ours
+        from opentelemetry.propagators.composite import CompositePropagator  # noqa: PLC0415
+    except Exception as error:
+        logger.warning("OpenTelemetry's own propagation does not load, ours goes on without it: %s", error)
+        return
     if type(propagate.get_global_textmap()) in {CompositePropagator, Propagator}:
         propagate.set_global_textmap(Propagator(policy.send))

@@ -46,13 +46,19 @@ def note_error(span: Any, exchange: Exchange, error: BaseException) -> None:
     """Record *error* on the span of what raised it, unless the application, or a library, has done so."""
     from ..errors.text import shown  # noqa: PLC0415 - errors need tracing first
 
-    if type(span) is Span:
+    # What Starlette answers with a 500 it raises again, once that is sent: the request failed, not what followed.
+    if type(span) is Span and not _failed(exchange):
         span = sequel_of(span, exchange)
     if span.is_recording():
         recorded = [event.attributes or {} for event in getattr(span, "events", ()) if event.name == "exception"]
         message = shown(error, MESSAGE) if recorded else ""
         if all(shown(str(one.get("exception.message")), MESSAGE) != message for one in recorded):
             span.record_exception(error)
+
+
+def _failed(exchange: Exchange) -> bool:
+    """The response says by itself that the application failed."""
+    return exchange.status is not None and exchange.status >= 500
 
 
 def _goes_on(exchange: Exchange) -> bool:
@@ -87,7 +93,8 @@ def end_sequel(span: Span, exchange: Exchange) -> None:
         sequel.set_attribute("websocket.close_code", exchange.close_code)
     if exchange.kind == "websocket":
         sequel.set_attribute("midwatch.outcome", str(exchange.outcome))
-    if exchange.outcome is not Outcome.OK and (exchange.error is not None or exchange.kind == "websocket"):
+    broken = exchange.error is not None or exchange.kind == "websocket"
+    if broken and exchange.outcome is not Outcome.OK and not _failed(exchange):
         sequel.set_attribute("error.type", exchange.error_type or "")
         sequel.set_status(StatusCode.ERROR)
     sequel.end(exchange.started_at + int((now - exchange.started) * 1e9))

@@ -50,6 +50,9 @@ def trace_client(client: C) -> C:
             trace(client)
             return client
     kind = type(client)
+    if isinstance(client, type) or kind.__name__ == "module":
+        name = getattr(client, "__name__", "it")
+        raise TypeError(f"trace_client takes an instance, such as requests.Session(), not the {kind.__name__} {name}")
     raise TypeError(
         f"{kind.__module__}.{kind.__qualname__} is no client that can be traced; known are httpx.Client,"
         " httpx.AsyncClient, requests.Session, aiohttp.ClientSession and urllib3.PoolManager;"
