@@ -124,8 +124,9 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
         "  Where finished spans go: `otlp://host:4318` or `otlps://` (OTLP/HTTP), `zipkin://host:9411` or `zipkins://`,"
         " `file:///path` (OTLP JSON lines), `console` (a line each, on stderr), `memory` (read"
         " `midwatch.tracing.finished_spans`), a callable that takes a span, or an OpenTelemetry `SpanExporter`. URLs"
-        " take `?compression=gzip&timeout=10&queue=20000&batch=512&delay=0.5&header.NAME=value`, and `exact=1`"
-        " where no `/v1/traces` is to follow the path. Without any, trace headers still pass on and lines still carry trace ids.\n"
+        " take `?compression=gzip&timeout=10&queue=20000&batch=512&delay=0.5&header.NAME=value`, and `exact=1` where no"
+        " `/v1/traces` is to follow the path. Without any, trace headers still pass on and lines still carry trace"
+        " ids.\n"
         '  takes    a list of URLs, "console", "memory", callables or SpanExporter objects\n'
         "  default  []\n"
         '  example  "to": ["otlp://collector:4318", "zipkin://zipkin:9411"]\n'
