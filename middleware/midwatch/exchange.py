@@ -8,7 +8,7 @@ seconds; `started_at` is the one reading of the wall clock.
 
 from __future__ import annotations
 
-from threading import Lock
+from threading import RLock
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
@@ -249,7 +249,7 @@ class Exchange:
         self._actor = actor
 
 
-_first = Lock()
+_first = RLock()
 
 
 def current() -> Exchange | None:

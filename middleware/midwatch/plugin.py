@@ -205,7 +205,7 @@ failures: dict[str, int] = {}
 
 _QUIET: Final = 60.0
 _last_told: dict[str, float] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()  # A signal handler, or a finalizer, may come in while it is held.
 
 
 def hook_failed(hook: Callable[..., Any]) -> None:
@@ -226,7 +226,7 @@ def hook_failed(hook: Callable[..., Any]) -> None:
 
 def _after_fork() -> None:
     global _lock  # noqa: PLW0603 - another thread of the parent may have held it
-    _lock = threading.Lock()
+    _lock = threading.RLock()
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -19,6 +19,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFl
 from ..context import get_current
 from ..exchange import KEY, current
 from .block import Block
+from .bounds import LONGEST_NAME, bounded_name
 from .details import MIDWATCH, Scope
 from .formats import INCOMING, Propagator
 from .policy import policy
@@ -78,6 +79,8 @@ class Tracer(otel.Tracer):
             instead = self._instead(context, parent, kind)
             if instead is not None:
                 return instead
+        if type(name) is not str or len(name) > LONGEST_NAME:
+            name = bounded_name(name)
         span = self._child(name, kind, context, parent, start_time)
         if type(span) is not Span:
             return span
@@ -88,7 +91,7 @@ class Tracer(otel.Tracer):
                 span.set_attribute(key, value)
         if links:
             for link in links:
-                span.add_link(link.context, link.attributes)
+                span.add_link(getattr(link, "context", None), getattr(link, "attributes", None))  # type: ignore[arg-type]
         return span
 
     def _child(self, name: str, kind: SpanKind, context: Context, parent: Any, start_time: int | None) -> otel.Span:

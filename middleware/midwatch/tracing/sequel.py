@@ -7,7 +7,7 @@ span of its own, a child that is also linked; spans made from then on are below 
 
 from __future__ import annotations
 
-from threading import Lock
+from threading import RLock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,7 +28,7 @@ MESSAGE: Final = 1024
 WORTH: Final = 0.005
 """Seconds from which on work after the last byte has a span even if it made none itself."""
 
-_making = Lock()
+_making = RLock()
 
 
 def sequel_of(span: Span, exchange: Exchange | None) -> Span:
@@ -37,8 +37,10 @@ def sequel_of(span: Span, exchange: Exchange | None) -> Span:
         return span
     if span.sequel is None and exchange.outcome is None:
         with _making:
+            made = _make(span, exchange)
+            # Again: a signal handler that makes spans may have come in between, in this thread.
             if span.sequel is None:
-                span.sequel = _make(span, exchange)
+                span.sequel = made
     return span.sequel or span
 
 

@@ -33,6 +33,7 @@ from .span import SPAN, Span
 from .stranger import as_context, by_route, complete, stranger_of
 from .tail import Buffer, Tail
 from .traceparent import RANDOM, new_span_id, new_trace_id
+from .trust import trust_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -101,7 +102,8 @@ class Tracing(Plugin):
         self._export = exporter(tuple(to), service)
         self._request_id = None if request_id is None else HeaderName(request_id)
         self._arrivals = Arrivals(accept, request_id)
-        self._trusts, self._sampler, self._tail = trust, sampler, tail
+        self._trusts = None if trust is None else trust_of(trust, None)
+        self._sampler, self._tail = sampler, tail
         self._obeys = sampler is None or sampler.parent
         # One by one: joined, their groups and flags would be those of all.
         self._exclude = [re.compile(pattern).search for pattern in exclude]

@@ -7,7 +7,6 @@ when it asks. Whether a span is recorded, and by whom it is taken, is one attrib
 
 from __future__ import annotations
 
-import traceback
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -15,6 +14,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 from opentelemetry.trace.propagation import set_span_in_context
 
+from .bounds import LONGEST_KEY, bounded_name, stack_of, weight
 from .details import EXCEPTION_EVENTS, LIMITS, MIDWATCH, NOWHERE, Event, Link
 from .readable import Readable
 
@@ -121,7 +121,11 @@ class Span(Readable):
         if not self._recording:
             return
         attributes = self.attributes
-        if type(key) is not str or not key or (len(attributes) >= _most and key not in attributes):
+        if (
+            type(key) is not str
+            or not 0 < len(key) <= LONGEST_KEY
+            or (len(attributes) >= _most and key not in attributes)
+        ):
             self.dropped_attributes += 1
             return
         kind = type(value)
@@ -137,8 +141,7 @@ class Span(Readable):
         try:
             if isinstance(value, str | bytes | list | tuple):
                 value = value[:_widest]
-                if len(value) > _looked_at:
-                    self.bulk += len(value) if isinstance(value, str | bytes) else sum(map(_weight, value))
+            self.bulk += weight(value)
         except Exception:
             return f"<{type(value).__qualname__}>"
         return value
@@ -158,7 +161,11 @@ class Span(Readable):
 
     def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
         """Say that the span also belongs to the trace of *context*; an invalid one counts if it says anything."""
-        if self._recording and (context.is_valid or attributes or context.trace_state):
+        if (
+            self._recording
+            and isinstance(context, SpanContext)
+            and (context.is_valid or attributes or context.trace_state)
+        ):
             if len(self.links) >= LIMITS.links:
                 self.dropped_links += 1
             else:
@@ -167,19 +174,21 @@ class Span(Readable):
     def _bounded(self, attributes: Attributes) -> tuple[dict[str, Any], int]:
         """Attributes of an event or a link within the limits, and how many are not there."""
         bounded: dict[str, Any] = {}
-        for key, value in (attributes or {}).items():
-            if len(bounded) >= _most:
-                break
-            if isinstance(value, str | bytes | list | tuple):
-                value = value[:_widest]
-                self.bulk += len(value)
-            bounded[key] = value
-        return bounded, len(attributes or ()) - len(bounded)
+        dropped = 0
+        try:
+            for key, value in (attributes or {}).items():
+                if len(bounded) >= _most or len(key) > LONGEST_KEY:
+                    dropped += 1
+                else:
+                    bounded[key] = value if type(value) in _small else self._cut(value)
+        except Exception:  # A mapping that is none, or fails when it is looked at.
+            dropped += 1
+        return bounded, dropped
 
     def update_name(self, name: str) -> None:
         """Rename the span."""
         if self._recording:
-            self.name = name
+            self.name = bounded_name(name)
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         """Set the status; once OK, it stays (specification, "Set Status")."""
@@ -188,7 +197,9 @@ class Span(Readable):
         code = status.status_code if isinstance(status, Status) else status
         if self._recording and self.status_code is not StatusCode.OK and code is not StatusCode.UNSET:
             self.status_code = code
-            self.status_description = description if code is StatusCode.ERROR else None
+            self.status_description = None
+            if code is StatusCode.ERROR and description is not None:
+                self.status_description = self._cut(description)
 
     def record_exception(
         self,
@@ -205,7 +216,7 @@ class Span(Readable):
             details = {
                 "exception.type": f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."),
                 "exception.message": shown(exception, _widest),
-                "exception.stacktrace": shown("".join(traceback.format_exception(exception)), _widest),
+                "exception.stacktrace": shown(stack_of(exception), _widest),
                 "exception.escaped": str(escaped),
             }
             self.add_event("exception", {**details, **(attributes or {})}, timestamp)
@@ -227,7 +238,3 @@ class Span(Readable):
                 self.set_attribute("error.type", type(error).__qualname__)
                 self.set_status(StatusCode.ERROR)
         self.end()
-
-
-def _weight(item: Any) -> int:
-    return len(item) if isinstance(item, str | bytes) else 8

@@ -36,7 +36,8 @@ def _pool(manager: Any, connect: Callable[..., Any], *args: Any, **options: Any)
 
 def _make_request(pool: Any, make: Callable[..., Any], conn: Any, method: str, url: str, **options: Any) -> Any:
     # They may be the manager's own, for all its requests: through a tunnel, urllib3 hands them over uncopied.
-    options["headers"] = headers = options["headers"].copy()
+    given = options["headers"]  # Any mapping will do, and not all of them can copy themselves.
+    options["headers"] = headers = given.copy() if hasattr(given, "copy") else dict(given)
     chain: Any = get_current().get(CHAIN) or _chain(options.get("retries"))
     with Attempt(chain, method, _whole(pool, url), headers) as attempt:
         response = make(conn, method, url, **options)
