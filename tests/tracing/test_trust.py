@@ -236,3 +236,28 @@ def test_the_sampler_decides_on_what_begins_here(trace: Any) -> None:
     headers = (("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-00"), ("tracestate", "ot=rv:00000000000000"))
     seen = trace(*headers, trust=lambda exchange: False, sampler=Sampler(ratio=1 - 2**-50))
     assert (seen.span.trace_flags, seen.span.trace_state) == (3, "ot=th:0")
+
+
+def test_fastapis_own_telemetry_reads_nothing_that_is_not_trusted() -> None:
+    """It extracts from the same headers again, where its operations are wanted."""
+    from fastapi import FastAPI
+
+    from midwatch import inject, install
+    from midwatch.testing import call_asgi
+
+    app = FastAPI()
+    sent: dict[str, str] = {}
+
+    @app.get("/")
+    async def endpoint() -> None:
+        inject(sent)
+
+    off = dict.fromkeys(("log", "metrics", "audit", "health", "errors"), False)
+    formats = ["tracecontext", "baggage", "b3"]
+    trace = {"trust": "never", "operations": True, "accept": formats, "send": formats, "sample": {"ratio": 0}}
+    headers = [("host", "x"), ("baggage", "tenant=evil"), ("b3", "d"), ("traceparent", f"00-{'a' * 32}-{'b' * 16}-01")]
+    call_asgi(install(app, {**off, "trace": {**trace, "to": [lambda span: None]}}), headers=headers)
+
+    assert "baggage" not in sent
+    assert sent["b3"].endswith("-0")
+    assert "a" * 32 not in sent["traceparent"]

@@ -24,6 +24,7 @@ from .conventions import METHODS, request_attributes, response_attributes, url_o
 from .details import MIDWATCH
 from .export import exporter
 from .formats import INCOMING
+from .formats.propagator import DISTRUSTED
 from .joining import joining_provider
 from .messages import Messages
 from .policy import policy
@@ -136,6 +137,7 @@ class Tracing(Plugin):
                 _put(exchange.context, BAGGAGE, baggage)
         else:
             distrusted, incoming = incoming, None
+            exchange.extra[DISTRUSTED] = True
         span: otel.Span | None = None
         if self._sdk is not None or SPAN in exchange.context:
             span = stranger_of(exchange, self._sdk, incoming, distrusted)

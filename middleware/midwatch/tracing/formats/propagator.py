@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from .format import Format
 
-__all__ = ["B3", "INCOMING", "B3Multi", "CloudTrace", "Jaeger", "OTTrace", "Propagator", "XRay", "outgoing"]
+__all__ = ["B3", "DISTRUSTED", "INCOMING", "B3Multi", "CloudTrace", "Jaeger", "OTTrace", "Propagator", "XRay", "outgoing"]
 
 INCOMING: Final = "midwatch.incoming"
 """Where a context keeps the `Incoming`: a span cannot say "deferred", "debug", or a decision or a root alone."""
@@ -67,6 +67,8 @@ class Propagator(TextMapPropagator):
             # Frameworks attach what comes of this, and what they call still serves the same exchange.
             exchange = current()
             context = Context() if exchange is None else _Untold({KEY: exchange})
+            if exchange is not None and DISTRUSTED in exchange.extra:
+                return context  # A framework reads the same headers again, which are not to be believed.
         headers = _Headers(carrier, getter)
         incoming: Incoming | None = None
         baggage: dict[str, str] = {}
@@ -93,6 +95,10 @@ class Propagator(TextMapPropagator):
         for one in self._formats:
             for name, value in chain(() if span is None else one.inject(span), one.inject_baggage(baggage)):
                 setter.set(carrier, name, value)
+
+
+DISTRUSTED: Final = "midwatch.distrusted"
+"""In `extra` of an exchange whose caller may not say which trace it is."""
 
 
 class _Untold(Context):
