@@ -33,7 +33,18 @@ if TYPE_CHECKING:
 
     from .format import Format
 
-__all__ = ["B3", "DISTRUSTED", "INCOMING", "B3Multi", "CloudTrace", "Jaeger", "OTTrace", "Propagator", "XRay", "outgoing"]
+__all__ = [
+    "B3",
+    "DISTRUSTED",
+    "INCOMING",
+    "B3Multi",
+    "CloudTrace",
+    "Jaeger",
+    "OTTrace",
+    "Propagator",
+    "XRay",
+    "outgoing",
+]
 
 INCOMING: Final = "midwatch.incoming"
 """Where a context keeps the `Incoming`: a span cannot say "deferred", "debug", or a decision or a root alone."""
