@@ -18,9 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import midwatch
-from midwatch import destinations
 from midwatch.delivery import Channel
-from midwatch.destinations import _Lines, _Stream, lines_to
+from midwatch.destinations import lines_to, whole
+from midwatch.destinations.stream import Stream
+from midwatch.destinations.whole import WholeLines
 
 LONG = 60.0
 
@@ -161,7 +162,7 @@ def test_capfd_sees_lines(name: str, capfd: pytest.CaptureFixture[str]) -> None:
 def by_hand(name: str = "stdout") -> Channel[Any]:
     from midwatch import delivery
 
-    channel: Channel[Any] = Channel(name, _Stream(name).deliver)
+    channel: Channel[Any] = Channel(name, Stream(name).deliver)
     delivery.channels.discard(channel)
     return channel
 
@@ -215,8 +216,8 @@ def test_a_stale_batch_is_never_written_again(monkeypatch: pytest.MonkeyPatch) -
     """One that was given up half written is over, also when the next one fails at first."""
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
-    monkeypatch.setattr(destinations, "STALL", 0.01)
-    writer = _Lines()
+    monkeypatch.setattr(whole, "STALL", 0.01)
+    writer = WholeLines()
     with pytest.raises(TimeoutError):
         writer.write(writing, ["a" * 4000] * 100)
     second: list[Any] = ["second"]
@@ -234,10 +235,10 @@ def test_a_stale_batch_is_never_written_again(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_pipe_that_nobody_reads_and_then_somebody_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """The batch goes on where it was cut: nothing is missing, nothing comes twice."""
-    monkeypatch.setattr(destinations, "STALL", 0.01)
+    monkeypatch.setattr(whole, "STALL", 0.01)
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
-    writer = _Lines()
+    writer = WholeLines()
     lines: list[Any] = [f"{number} " + "x" * (number * 37 % 9000) for number in range(300)]
     found = b""
     stalls = 0
@@ -257,7 +258,7 @@ def test_a_pipe_that_nobody_reads_and_then_somebody_does(monkeypatch: pytest.Mon
 
 def test_a_channel_counts_a_full_pipe_as_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is tried again, and in the end all lines are there."""
-    monkeypatch.setattr(destinations, "STALL", 0.01)
+    monkeypatch.setattr(whole, "STALL", 0.01)
     reading, writing = os.pipe()
     monkeypatch.setattr(sys, "stdout", Descriptor(writing))
     channel = by_hand()
@@ -280,9 +281,9 @@ def test_a_channel_counts_a_full_pipe_as_a_failure(monkeypatch: pytest.MonkeyPat
 
 def test_what_follows_a_torn_line_starts_on_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch that was given up within a long line costs that line alone."""
-    monkeypatch.setattr(destinations, "STALL", 0.01)
+    monkeypatch.setattr(whole, "STALL", 0.01)
     reading, writing = os.pipe()
-    writer = _Lines()
+    writer = WholeLines()
     with pytest.raises(TimeoutError):
         writer.write(writing, ["x" * 1_000_000])
     found = os.read(reading, 1 << 20)
@@ -297,11 +298,11 @@ def test_what_follows_a_torn_line_starts_on_a_line_of_its_own(monkeypatch: pytes
 
 def test_a_pipe_that_does_not_block_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers may have set it so; a write that would block is tried again."""
-    monkeypatch.setattr(destinations, "STALL", 0.01)
+    monkeypatch.setattr(whole, "STALL", 0.01)
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     os.set_blocking(reading, False)
-    writer = _Lines()
+    writer = WholeLines()
     lines: list[Any] = ["y" * 3000] * 100
     found = b""
     while True:
@@ -319,7 +320,7 @@ def test_a_pipe_that_does_not_block_is_waited_for(monkeypatch: pytest.MonkeyPatc
 def test_a_disk_that_is_full_for_a_while(tmp_path: Path) -> None:
     """What could be written stays, the rest follows where it was cut."""
     fd = os.open(tmp_path / "lines", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    writer = _Lines()
+    writer = WholeLines()
     lines: list[Any] = [f"{number} " + "z" * 500 for number in range(100)]
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_001, hard))
@@ -347,7 +348,7 @@ def test_a_disk_that_is_full_for_a_while(tmp_path: Path) -> None:
 def test_pieces_are_whole_lines(lines: list[str]) -> None:
     """What is written in one piece is never cut within a line that would fit, and never too large for one write."""
     encoded = [(line + "\n").encode() for line in lines]
-    pieces = destinations._pieces(encoded)
+    pieces = whole._pieces(encoded)
     assert b"".join(pieces) == b"".join(encoded)
     assert all(0 < len(piece) <= 4096 for piece in pieces)
     if all(len(line) <= 4096 for line in encoded):
@@ -360,7 +361,7 @@ def test_pieces_are_whole_lines(lines: list[str]) -> None:
 WRITER = """
 import sys
 from midwatch import flush
-from midwatch.destinations import lines_to
+from midwatch.destinations import lines_to, whole
 name, to = sys.argv[1:]
 put = lines_to(to)
 for number in range(2000):

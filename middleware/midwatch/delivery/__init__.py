@@ -15,10 +15,11 @@ from time import monotonic
 from typing import Final
 
 from . import channel, worker
-from .channel import Channel, Later, Refused, channels
+from .channel import Channel, channels
 from .counts import figures, losses, lost
+from .terms import Keeper, Later, Refused
 
-__all__ = ["Channel", "Later", "Refused", "channels", "figures", "flush", "losses", "lost"]
+__all__ = ["Channel", "Keeper", "Later", "Refused", "channels", "figures", "flush", "losses", "lost"]
 
 LAST_WORDS: Final = 2.0
 """Seconds that the end of a process may take."""

@@ -16,12 +16,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 from .counts import TELL_EVERY, report_losses
+from .terms import Later, Refused
 from .worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Channel", "Later", "Refused", "channels"]
+    from .terms import Keeper
+
+__all__ = ["Channel", "channels"]
 
 T = TypeVar("T")
 
@@ -33,18 +36,6 @@ LONGEST_ASKED: Final = 60.0
 """Seconds of a pause after a failure: the first, the longest of our own, the longest that a destination may ask for."""
 
 FULL: Final = "the queue is full"
-
-
-class Refused(Exception):  # noqa: N818 - says what the destination did
-    """The destination will never take this batch; it is dropped and not tried again."""
-
-
-class Later(Exception):  # noqa: N818 - says what the destination did
-    """The destination asks for a pause of so many seconds before the batch is tried again."""
-
-    def __init__(self, seconds: float, why: str) -> None:
-        super().__init__(why)
-        self.seconds = seconds
 
 
 class Channel(Generic[T]):
@@ -60,6 +51,7 @@ class Channel(Generic[T]):
         give_up: Seconds after which a batch that cannot be sent is dropped.
         linger: Seconds in which items may gather to a full batch.
         apart: It may be slow, as whatever is behind a network: a worker of its own keeps others from waiting for it.
+        keeper: Knows what was handed over and may not have arrived.
 
     Attributes:
         sent, dropped: Items delivered, and lost for any reason.
@@ -76,13 +68,14 @@ class Channel(Generic[T]):
         give_up: float = 10.0,
         linger: float = 0.0,
         apart: bool = False,
+        keeper: Keeper[T] | None = None,
     ) -> None:
         self.name = name
         self.sent = self.dropped = 0
         self._deliver = deliver
         self._max_items, self._max_bytes = max_items, max_bytes
         self._batch, self._give_up, self._linger = batch, give_up, linger
-        self._apart = apart
+        self._apart, self._keeper = apart, keeper
         self._gathering: float | None = None
         self._hurried = False
         self._items: deque[T] = deque()
@@ -113,8 +106,9 @@ class Channel(Generic[T]):
 
     @property
     def pending(self) -> int:
-        """Items queued or being sent."""
-        return len(self._items) + len(self._flight)
+        """Items queued, being sent, or sent without being sure that they have arrived."""
+        unsettled = 0 if self._keeper is None else self._keeper.unsettled()
+        return len(self._items) + len(self._flight) + unsettled
 
     def step(self) -> bool:
         """Send one batch, if there is one and its pause is over; for the worker. False when there was nothing to do."""
@@ -127,9 +121,11 @@ class Channel(Generic[T]):
             self._flight = [items.popleft() for _ in range(min(queued, self._batch))]
             # Sizes are not kept: what leaves is taken to be of average size.
             self._bytes = self._bytes * (queued - len(self._flight)) // queued if queued else 0
-        if not self._flight or monotonic() < self._not_before:
+        if monotonic() < self._not_before:
             return False
         try:
+            if not self._flight:
+                return self._keeper is not None and self._settled(self._keeper)
             refused = self._deliver(self._flight) or 0
         except Refused as error:
             self._landed(len(self._flight))
@@ -141,6 +137,29 @@ class Channel(Generic[T]):
         else:
             self._landed(min(max(0, refused), len(self._flight)))
         return True
+
+    def _settled(self, keeper: Keeper[T]) -> bool:
+        """Have *keeper* look after what it was handed; whether that changed anything."""
+        if not keeper.unsettled():
+            self._hurried = False
+            return False
+        changed = keeper.settle(hurry=self._hurried)
+        self._failing_since, self._pause = None, 0.0
+        return changed
+
+    def _given_up(self, keeper: Keeper[T]) -> list[T]:
+        """What *keeper* was handed in vain."""
+        items = keeper.give_up()
+        self.sent -= len(items)
+        return items
+
+    def leftovers(self) -> list[T]:
+        """Take out what has not been sent, oldest first, for who keeps it elsewhere; between two steps only."""
+        unsettled = [] if self._keeper is None else self._given_up(self._keeper)
+        items = self._items
+        taken = [*unsettled, *self._flight, *(items.popleft() for _ in range(len(items)))]
+        self._flight, self._bytes = [], 0
+        return taken
 
     def _gathers(self, queued: int) -> bool:
         """Whether a batch that is not full has time to become so."""
@@ -166,8 +185,11 @@ class Channel(Generic[T]):
         if self._failing_since is None:
             self._failing_since = now
         if now - self._failing_since >= self._give_up:
-            self.dropped += len(self._flight)
-            self._flight = []
+            if self._flight:
+                self.dropped += len(self._flight)
+                self._flight = []
+            elif self._keeper is not None:
+                self.dropped += len(self._given_up(self._keeper))
             self._failing_since = now
         self._pause = min(max(FIRST_PAUSE, 2 * self._pause), LONGEST_PAUSE)
         pause = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
@@ -201,6 +223,8 @@ class Channel(Generic[T]):
         self._failing_since, self._pause, self._not_before = None, 0.0, 0.0
         self._gathering, self._hurried = None, False
         self.sent = self.dropped = self._told = 0
+        if self._keeper is not None:
+            self._keeper.forget()
         self.worker = self._hired()
 
 
