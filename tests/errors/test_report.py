@@ -340,7 +340,7 @@ def test_a_log_handler_that_raises_costs_the_client_nothing(door: Any, caplog: p
     assert (answer.status, answer.error) == (500, error)
     from midwatch.plugin import failures
 
-    assert failures["ErrorReport.on_error"] > 0
+    assert failures["LogLine.take"] > 0
 
 
 def test_which_files_are_the_applications_can_be_told(door: Any, lines: Any) -> None:

@@ -12,7 +12,7 @@ from time import perf_counter
 import pytest
 
 from midwatch.errors import seen
-from midwatch.errors.counts import Counts
+from midwatch.errors.ledger import Group, Ledger
 from midwatch.errors.seen import first_sight
 
 
@@ -84,20 +84,32 @@ def test_of_many_threads_one_is_first(kind: type[Exception]) -> None:
 
 
 def test_counts_are_bounded() -> None:
-    """The fingerprint that was not seen for the longest time is forgotten."""
-    counts = Counts(kept=2)
-    assert [counts.add(name) for name in ("a", "b", "a", "c", "a", "b")] == [1, 1, 2, 1, 3, 1]
+    """The fingerprint that was not seen for the longest time is forgotten, and that is counted."""
+    ledger = Ledger(kept=2)
+    assert [ledger.add(name, 0.0).times for name in ("a", "b", "a", "c", "a", "b")] == [1, 1, 2, 1, 3, 1]
+    assert ledger.forgotten == 2
+    assert [group.fingerprint for group in ledger.groups()] == ["b", "a"]
+
+
+def test_a_group_tells_since_when_and_what_was_last() -> None:
+    """Times of the first and the latest, and the latest title."""
+    ledger = Ledger()
+    assert ledger.add("a", 10.0)[1:] == (10.0, None)
+    assert ledger.add("a", 20.0)[1:] == (10.0, 10.0)
+    ledger.note("a", {"title": "x"})
+    ledger.note("forgotten", {"title": "y"})
+    assert ledger.groups() == [Group("a", 2, 10.0, 20.0, {"title": "x"})]
 
 
 def test_counts_do_not_get_lost_between_threads() -> None:
     """Every failure counts, however many threads fail at once."""
-    counts = Counts()
-    threads = [threading.Thread(target=lambda: [counts.add("a") for _ in range(500)]) for _ in range(8)]
+    ledger = Ledger()
+    threads = [threading.Thread(target=lambda: [ledger.add("a", 0.0) for _ in range(500)]) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert counts.add("a") == 4001
+    assert ledger.add("a", 0.0).times == 4001
 
 
 @pytest.mark.parametrize("kind", KINDS)
