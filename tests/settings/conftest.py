@@ -26,6 +26,8 @@ def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "class Fails(SlowOrders):\n    def __init__(self): raise RuntimeError('no https://user:secret@host')\n"
         "class NeedsMore(SlowOrders):\n    def __init__(self, threshold): ...\n"
     )
+    (package / "privacy.py").write_text("def shown(name, value): return value\n")
+    (package / "errors.py").write_text("def group(error, route): return None\n")
     (package / "broken.py").write_text("import a_module_that_is_missing\n")
     (package / "quits.py").write_text("raise SystemExit(3)\n")
     (package / "leaks.py").write_text("raise RuntimeError('cannot reach postgresql://app:hunter2@db/orders')\n")

@@ -26,6 +26,14 @@ PLACE = (
 )
 
 
+LOG = (
+    "access_logs, body_bytes, fields, keep, level, probes, project, propagate, query, request_headers, response_headers,"
+    " root, routes, spill, spill_bytes, to"
+)
+
+TOP = "audit, errors, forwarded_header, health, log, metrics, plugins, redact, service, trace, trusted_proxies"
+
+
 def check() -> None: ...
 
 
@@ -46,7 +54,7 @@ def refused(settings: Any) -> SettingsError:
               in settings
                 "log": {"feilds": ..., ...}
                         ^^^^^^^^ did you mean "fields"?
-              known: fields, level, propagate, root, to
+              known: {LOG}
               help: midwatch check --explain log.fields"""),
         ({"trace": {"to": ["memory", "https://user:secret@host/?key=secret", "stdout"]}, "zzz": {"key": "secret"}}, """\
             error: trace.to[1]: {PLACE}, got "https://***@host/?key=***"
@@ -63,7 +71,7 @@ def refused(settings: Any) -> SettingsError:
               in settings
                 "zzz": ...
                 ^^^^^
-              known: audit, errors, forwarded_header, health, log, metrics, plugins, service, trace, trusted_proxies
+              known: {TOP}
               help: midwatch settings"""),
         ({"health": {"checks": {"my db": {"call": check, "timeout": -1}}}}, """\
             error: health.checks["my db"].timeout: expected a number of seconds above 0, up to 3600, got -1
@@ -79,7 +87,8 @@ def refused(settings: Any) -> SettingsError:
 )  # fmt: skip
 def test_whole_message(settings: Any, message: str) -> None:
     """A message shows the place, points at what is wrong with it, and says what to run next."""
-    assert str(refused(settings)) == dedent(message).replace("{PLACE}", PLACE)
+    whole = dedent(message).replace("{PLACE}", PLACE).replace("{LOG}", LOG).replace("{TOP}", TOP)
+    assert str(refused(settings)) == whole
 
 
 def test_all_problems_at_once() -> None:

@@ -18,6 +18,17 @@ PLACE = (
 )
 
 
+LOG = (
+    "access_logs, body_bytes, fields, keep, level, probes, project, propagate, query, request_headers, response_headers,"
+    " root, routes, spill, spill_bytes, to"
+)
+
+LINES = (
+    '"stdout", "stderr", "file:///path", "syslog+tls://host:6514" (also udp, tcp, unix)'
+    ' or "fluentd://host:24224" (also fluentd+tls)'
+)
+
+
 def check() -> None: ...
 
 
@@ -41,10 +52,11 @@ def problem(settings: Any) -> str:
     [
         (5, "settings: expected a dict of settings, got 5"),
         ({"log": {"feilds": "otel"}},
-         'log.feilds: unknown setting, did you mean "fields"? known: fields, level, propagate, root, to'),
-        ({"errors": {"zzz": 1}}, "errors.zzz: unknown setting; known: respond"),
+         f'log.feilds: unknown setting, did you mean "fields"? known: {LOG}'),
+        ({"errors": {"zzz": 1}},
+         "errors.zzz: unknown setting; known: allow, cap, fingerprint, path, quiet, respond, threads, to, window"),
         ({"buckets": [1]}, ('buckets: unknown setting, did you mean "metrics.buckets"? known: audit, errors,'
-         " forwarded_header, health, log, metrics, plugins, service, trace, trusted_proxies")),
+         " forwarded_header, health, log, metrics, plugins, redact, service, trace, trusted_proxies")),
         ({"metrics": {"path": 5}}, 'metrics.path: expected a path that starts with "/" or False, got 5'),
         ({"metrics": {"path": "metrics"}},
          'metrics.path: expected a path that starts with "/" or False, got "metrics", did you mean "/metrics"?'),
@@ -88,7 +100,7 @@ def problem(settings: Any) -> str:
         ({"trace": {"to": ["http://[x"]}}, PLACE + '"http://[x"'),
         ({"trace": {"to": [asynchronous]}}, ("trace.to[0]: expected a plain function, got a coroutine function, make it"
          " a plain function")),
-        ({"log": {"to": [print]}}, 'log.to[0]: expected "stdout", "stderr" or "file:///path", got <print>'),
+        ({"log": {"to": [print]}}, f"log.to[0]: expected {LINES}, got <print>"),
         ({"log": {"level": 20}},
          'log.level: expected the name of a logging level, such as "INFO", got 20, did you mean "INFO"?'),
         ({"log": {"level": "loud"}}, 'log.level: expected the name of a logging level, such as "INFO", got "loud"'),
@@ -151,7 +163,7 @@ def problem(settings: Any) -> str:
         ({"plugins": [5]}, 'plugins[0]: expected a Plugin instance, "module:Class" or "module:instance", got 5'),
         ({"audit": {"to": "file:"}}, ('audit.to: a file URL has three slashes and the whole path, did you mean'
          ' "file:///"?')),
-        ({7: 1}, ("[7]: unknown setting; known: audit, errors, forwarded_header, health, log, metrics, plugins,"
+        ({7: 1}, ("[7]: unknown setting; known: audit, errors, forwarded_header, health, log, metrics, plugins, redact,"
          " service, trace, trusted_proxies")),
     ],
 )  # fmt: skip

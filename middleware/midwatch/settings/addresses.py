@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .kinds import Kind
 
-__all__ = ["destination", "networks", "span_destination"]
+__all__ = ["destination", "error_destination", "line_destination", "networks", "span_destination"]
 
 
 def _network(value: object) -> str:
@@ -116,6 +116,51 @@ def _spelled(scheme: str, rest: str) -> str | None:
 span_destination: Final = kind(
     '"otlp://host:4318", "zipkin://host:9411", "file:///path", "console", "memory", a callable or a SpanExporter',
     _span_destination,
+)
+
+
+def _line_destination(value: object) -> Any:
+    # Only where something is sent: settings are also read by commands that need no log.
+    from ..destinations import check_network, is_network  # noqa: PLC0415
+    from ..destinations.network import SCHEMES  # noqa: PLC0415
+
+    if not isinstance(value, str):
+        raise Refused
+    if is_network(value):
+        try:
+            check_network(value)
+        except ValueError as error:
+            raise Refused("", str(error)) from None
+        return value
+    scheme, colon, rest = value.partition(":")
+    guess = nearest(scheme, (*SCHEMES, "file")) if colon else None
+    if guess is not None and guess != scheme:
+        raise Refused(f"did you mean {shown(f'{guess}:{rest}')}?")
+    return _accepted(value, ("stdout", "stderr"), call=False)
+
+
+line_destination: Final = kind(
+    '"stdout", "stderr", "file:///path", "syslog+tls://host:6514" (also udp, tcp, unix) or "fluentd://host:24224"'
+    " (also fluentd+tls)",
+    _line_destination,
+)
+
+
+def _error_destination(value: object) -> Any:
+    from ..errors.destinations import check_destination  # noqa: PLC0415
+
+    if not isinstance(value, str):
+        raise Refused
+    try:
+        check_destination(value)
+    except ValueError as error:
+        raise Refused("", str(error)) from None
+    return value
+
+
+error_destination: Final = kind(
+    '"log", "sentry://key@host/project", "smtp://host/to@example.org", "webhook+https://host/path" or a URL of Apprise',
+    _error_destination,
 )
 
 

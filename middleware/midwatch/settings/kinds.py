@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
     from .place import Place
 
-__all__ = ["Kind", "Refused", "buckets", "count", "either", "flag", "header", "header_or_off", "kind", "level",
-           "list_of", "one_of", "path", "path_or_off", "plain_function", "positive", "seconds", "share",
-           "text"]  # fmt: skip
+__all__ = ["Kind", "Refused", "buckets", "count", "either", "flag", "folder", "header", "header_or_off", "kind",
+           "level", "level_name", "list_of", "one_of", "path", "path_or_off", "plain_function", "positive", "seconds",
+           "seconds_of_a_week", "share", "text", "whole"]  # fmt: skip
 
 F = TypeVar("F", bound="Callable[..., object]")
 
 LONGEST: Final = 3600.0
 """Seconds that a timeout may have: beyond it, somebody meant milliseconds."""
+
+WEEK: Final = 604_800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,8 @@ def _flag(value: object) -> bool:
     raise Refused
 
 
-def _level(value: object) -> str:
+def level_name(value: object) -> str:
+    """The name of a logging level; refused if it is none."""
     names = logging.getLevelNamesMapping()
     if isinstance(value, str):
         for name in (value, value.upper()):
@@ -168,6 +171,27 @@ def _seconds(value: object) -> float:
     if number > LONGEST:
         raise Refused("it is in seconds, not milliseconds")
     return number
+
+
+def _seconds_of_a_week(value: object) -> float:
+    number = _number(value)
+    if number > WEEK:
+        raise Refused("it is in seconds, not milliseconds")
+    return number
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise Refused
+
+
+def _folder(value: object) -> str:
+    if isinstance(value, str) and value.startswith("/") and value.isprintable() and len(value) <= 1024:
+        return value
+    if isinstance(value, str) and value.startswith("file://"):
+        raise Refused(f"did you mean {shown(value.removeprefix('file://'))}?")
+    raise Refused
 
 
 def _count(value: object) -> int:
@@ -214,9 +238,12 @@ def _header(value: object) -> str:
 
 text: Final = kind("text of one line, up to 255 characters", _text)
 flag: Final = kind("True or False", _flag)
-level: Final = kind('the name of a logging level, such as "INFO"', _level)
+level: Final = kind('the name of a logging level, such as "INFO"', level_name)
 seconds: Final = kind(f"a number of seconds above 0, up to {LONGEST:g}", _seconds)
 count: Final = kind("a whole number above 0", _count)
+whole: Final = kind("a whole number, 0 or more", _whole)
+seconds_of_a_week: Final = kind(f"a number of seconds above 0, up to {WEEK:g}", _seconds_of_a_week)
+folder: Final = kind('the whole path of a directory, such as "/var/spool/orders"', _folder)
 buckets: Final = kind("a list of increasing numbers above 0", _buckets)
 path: Final = kind('a path that starts with "/"', _path)
 path_or_off: Final = _or_off(path.expected, _path)

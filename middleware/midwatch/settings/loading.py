@@ -49,16 +49,26 @@ def load(settings: Mapping[str, object] | None, source: str = "settings") -> Set
 
 
 def _compare_paths(found: Settings, place: Place) -> None:
-    """Metrics cannot be served where health is."""
-    if found.metrics is None or found.health is None or found.metrics.path is None:
-        return
-    ours, health = found.metrics.path, found.health.path
-    if ours in {health, *(f"{health}/{group}" for group in ("live", "ready", "startup"))}:
-        given: Any = place.value
-        name = "metrics" if _given(given, "metrics.path") else "health"
-        section = place.entry(name, given[name], name)
-        here = section.entry("path", given[name]["path"], "path")
-        here.wrong(f"health is served at {shown(ours)}, and so are metrics")
+    """Of health, metrics and errors, no two are served at one path."""
+    taken: dict[str, str] = {}
+    if found.health is not None:
+        path = found.health.path
+        taken = dict.fromkeys((path, *(f"{path}/{group}" for group in ("live", "ready", "startup"))), "health")
+    for name, section in (("metrics", found.metrics), ("errors", found.errors)):
+        served = None if section is None else section.path
+        if served is None:
+            continue
+        if served in taken:
+            _collide(place, name, taken[served], served)
+        taken[served] = name
+
+
+def _collide(place: Place, later: str, earlier: str, path: str) -> None:
+    given: Any = place.value
+    name = later if _given(given, f"{later}.path") else earlier
+    here = place.entry(name, given[name], name).entry("path", given[name]["path"], "path")
+    verb = "is" if earlier == "health" else "are"
+    here.wrong(f"{earlier} {verb} served at {shown(path)}, and so are {later}")
 
 
 def _compare_trust(found: Settings, place: Place) -> None:

@@ -17,7 +17,7 @@ from .shown import masked_words, shown
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["check", "imported", "plugin", "trust"]
+__all__ = ["check", "function", "imported", "plugin", "trust"]
 
 _is_reference = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*(?:\.[^\W\d]\w*)*)").fullmatch
 
@@ -93,6 +93,22 @@ def _check(value: object) -> Any:
 
 
 check: Final[Kind] = kind('"module:callable" or a callable', _check)
+
+
+def function(expected: str, arguments: int) -> Kind:
+    """A plain function, or what names one, that can be called with so many arguments."""
+
+    def accept(value: object) -> Any:
+        found = imported(value) if isinstance(value, str) else value
+        if isinstance(found, type) or not callable(found):
+            raise Refused("", f"{value} is {shown(found)}, which is no function" if isinstance(value, str) else "")
+        try:
+            inspect.signature(found).bind(*range(arguments))
+        except (TypeError, ValueError) as error:
+            raise Refused("", f"{shown(found)} cannot be called with {arguments} arguments: {error}") from None
+        return plain_function(found)
+
+    return kind(expected, accept)
 
 
 def _trust(value: object) -> Any:

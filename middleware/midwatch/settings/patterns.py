@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from .kinds import Kind, Refused, header, kind, list_of, share
+from .kinds import Kind, Refused, header, kind, level_name, list_of, share
 from .shown import shown
 
 if TYPE_CHECKING:
     from .place import Place
 
-__all__ = ["NO_EXPRESSION", "expression", "headers", "hosts", "routes"]
+__all__ = ["NO_EXPRESSION", "expression", "headers", "hosts", "route_levels", "routes"]
 
 NO_EXPRESSION: Final = (re.error, ValueError, OverflowError, RecursionError, Warning)
 """What `re.compile` raises; a warning where the program asks for errors instead."""
@@ -48,20 +48,25 @@ def _host(value: object) -> str:
 hosts: Final = kind('a host, ".example.org" for all below it, or "*"', _host)
 
 
-def _routes(value: object, place: Place) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        place.wrong(f"expected a dict of shares by route, got {shown(value)}")
-        return {}
-    found: dict[str, Any] = {}
-    for route, given in value.items():
-        here = place.entry(route, given, "ROUTE")
-        if isinstance(route, str) and _is_route(route):
-            found[route] = share.read(given, here)
-            continue
-        right = _with_method(route) if isinstance(route, str) else ""
-        hint = f"did you mean {shown(right)}?" if _is_route(right) else ""
-        here.wrong('expected a route such as "POST /orders/{id}", "/orders/{id}" or "/static/*"', hint)
-    return found
+def _by_route(item: Kind, what: str) -> Kind:
+    """A dict of *item* by route."""
+
+    def read(value: object, place: Place) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            place.wrong(f"expected a dict of {what} by route, got {shown(value)}")
+            return {}
+        found: dict[str, Any] = {}
+        for route, given in value.items():
+            here = place.entry(route, given, "ROUTE")
+            if isinstance(route, str) and _is_route(route):
+                found[route] = item.read(given, here)
+                continue
+            right = _with_method(route) if isinstance(route, str) else ""
+            hint = f"did you mean {shown(right)}?" if _is_route(right) else ""
+            here.wrong('expected a route such as "POST /orders/{id}", "/orders/{id}" or "/static/*"', hint)
+        return found
+
+    return Kind(f"a dict of {what} by route", read)
 
 
 def _with_method(route: str) -> str:
@@ -69,4 +74,13 @@ def _with_method(route: str) -> str:
     return f"{method.upper()}{space}/{path.removeprefix('/')}"
 
 
-routes: Final = Kind("a dict of shares from 0 to 1 by route", _routes)
+def _route_level(value: object) -> Any:
+    if value is False or value == "changes":
+        return value
+    return level_name(value)
+
+
+routes: Final = _by_route(share, "shares")
+route_levels: Final = _by_route(
+    kind('the name of a logging level, "changes" or False', _route_level), 'names of levels, "changes" or False'
+)

@@ -6,14 +6,15 @@ import msgspec
 
 from ..plugin import Plugin
 from .addresses import networks
+from .errors import ErrorSettings
 from .kinds import list_of, one_of
+from .logs import LogSettings
 from .named import plugin
+from .redact import RedactSettings
 from .section import Section, Setting, section
 from .six import (
     AuditSettings,
-    ErrorSettings,
     HealthSettings,
-    LogSettings,
     MetricSettings,
     ServiceSettings,
 )
@@ -43,6 +44,7 @@ class Settings(Section, frozen=True, kw_only=True):
             "forwarded",
         ),
     ] = "x-forwarded-for"
+    redact: Annotated[RedactSettings, Setting(section(RedactSettings, off=False))] = RedactSettings()
     trace: Annotated[TraceSettings | None, Setting(section(TraceSettings))] = TraceSettings()
     log: Annotated[LogSettings | None, Setting(section(LogSettings))] = LogSettings()
     errors: Annotated[ErrorSettings | None, Setting(section(ErrorSettings))] = ErrorSettings()

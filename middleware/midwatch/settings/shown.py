@@ -23,10 +23,13 @@ def masked(text: str) -> str:
     """
     *text* without what a URL may carry in secret: user information, values of the query, the fragment.
 
-    A password may hold any character, so all up to the last `@` is taken for user information.
+    A password may hold any character, so all up to the last `@` is taken for user information. The path of a webhook is
+    a secret; with services that people are told by, everything may be one.
     """
     scheme = _scheme(text)
     start = scheme.end() if scheme else 0
+    if scheme and (told := _all_secret(scheme[0].lower(), text[start:])) is not None:
+        return scheme[0] + told
     user, at, rest = text[start:].rpartition("@")
     if at and (scheme or ":" in user):
         text = f"{text[:start]}{HIDDEN}@{rest}"
@@ -35,6 +38,17 @@ def masked(text: str) -> str:
     if query:
         text += question + _pair.sub(_hide, query)
     return text + mark + (HIDDEN if fragment else "")
+
+
+def _all_secret(scheme: str, rest: str) -> str | None:
+    """What may be shown of a URL in which more than the usual is a secret."""
+    if scheme.startswith("webhook"):
+        host, slash, path = rest.rpartition("@")[2].partition("/")
+        return f"{host.partition('?')[0]}{slash}{HIDDEN if path or '?' in host else ''}"
+    # Where it is asked for: this is imported before almost everything else.
+    from ..errors.destinations.people.apprise_schemes import SCHEMES  # noqa: PLC0415
+
+    return HIDDEN if scheme.removesuffix("://").rpartition("apprise+")[2] in SCHEMES else None
 
 
 def _hide(pair: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""The sections: the service, and five of the six (see also `tracing`). What is said of a setting is said here, once."""
+"""The sections: the service, and three of the six (see also `tracing`, `logs` and `errors`). Each is told of once."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -13,8 +13,7 @@ from .kinds import list_of, one_of
 from .named import check
 from .section import Section, Setting, sections_by_name
 
-__all__ = ["AuditSettings", "CheckSettings", "ErrorSettings", "HealthSettings", "LogSettings", "MetricSettings",
-           "ServiceSettings"]  # fmt: skip
+__all__ = ["AuditSettings", "CheckSettings", "HealthSettings", "MetricSettings", "ServiceSettings"]
 
 Sink = Callable[[Any], object]
 
@@ -35,58 +34,6 @@ class ServiceSettings(Section, frozen=True, kw_only=True):
     def known(self) -> Service:
         """These names, completed by the resource attributes in `OTEL_RESOURCE_ATTRIBUTES`."""
         return Service.known(self.name, self.version, self.environment)
-
-
-class LogSettings(Section, frozen=True, kw_only=True):
-    """One JSON line for each request, and the trace id on every other line of the application."""
-
-    to: Annotated[
-        tuple[str, ...],
-        Setting(
-            list_of(destination("stdout", "stderr", call=False), '"stdout", "stderr" or "file:///path"'),
-            "Where lines go. Files are made with mode 0600 and appended to.",
-            ["stdout", "file:///var/log/orders/log.jsonl"],
-        ),
-    ] = ("stdout",)
-    fields: Annotated[
-        str, Setting(one_of("otel"), "How fields are called: `otel` is OpenTelemetry's semantic conventions.", "otel")
-    ] = "otel"
-    root: Annotated[
-        bool | None,
-        Setting(
-            kinds.flag,
-            "Whether the root logger gets our handler, so that the application's lines are JSON too. Unless it is"
-            " set: only if the root logger has no handler of its own.",
-            True,
-        ),
-    ] = None
-    level: Annotated[
-        str, Setting(kinds.level, "Least level of a line, set on the root logger where it gets our handler.", "WARNING")
-    ] = "INFO"
-    propagate: Annotated[
-        bool,
-        Setting(
-            kinds.flag,
-            "Whether request lines also reach the handlers of the root logger, and with them the application's own"
-            " filters and tests.",
-            False,
-        ),
-    ] = True
-
-
-class ErrorSettings(Section, frozen=True, kw_only=True):
-    """Every unhandled exception once, with a fingerprint that groups it."""
-
-    respond: Annotated[
-        str,
-        Setting(
-            one_of("framework", "server"),
-            "Who answers for an application that raised before it did. `framework`: its framework, else Midwatch with"
-            " an RFC 9457 problem that carries the request id and no detail. `server`: never Midwatch; the exception"
-            " goes to the server.",
-            "server",
-        ),
-    ] = "framework"
 
 
 class MetricSettings(Section, frozen=True, kw_only=True):
