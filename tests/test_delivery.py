@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import midwatch.delivery.channel as delivery
 import midwatch.delivery.counts as counted
 from midwatch.delivery import Channel, Later, Refused, figures, flush, losses, lost
+from midwatch.delivery.registry import Channels
 from midwatch.delivery.worker import Worker
 
 LONG = 30.0
@@ -78,7 +79,7 @@ def by_hand(destination: Callable[[list[Any]], None], **options: Any) -> Channel
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The worker sees the channels of this test only."""
-    monkeypatch.setattr(delivery, "channels", delivery._Channels())
+    monkeypatch.setattr(delivery, "channels", Channels())
     yield
     assert flush(LONG)
 
@@ -299,6 +300,43 @@ def test_a_log_handler_that_raises_does_not_end_the_worker(alone: None, destinat
     finally:
         delivery.logger.removeHandler(broken)
     assert destination.items == ["a"]
+
+
+class Feeding(logging.Handler):
+    """Ships lines to the very channel that they are about."""
+
+    def __init__(self, channel: Channel[Any]) -> None:
+        super().__init__()
+        self.channel = channel
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.channel.put(record.getMessage())
+
+
+def test_a_failure_that_ships_itself_feeds_nothing(
+    destination: Destination, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a channel says of itself comes back to it once a minute, whatever happens: an hour is 60 lines."""
+    channel = by_hand(destination, max_items=5, give_up=30)
+    handler = Feeding(channel)
+    delivery.logger.addHandler(handler)
+    try:
+        destination.error = OSError("no")
+        for _ in range(7200):
+            channel.put("a")
+            channel.step()
+            channel.report_drops()
+            clock.now += 0.5
+        assert 58 <= len(caplog.records) <= 61
+        put = 7200 + len(caplog.records)
+        assert channel.sent + channel.dropped + channel.pending == put
+        destination.error = None
+        clock.now += 60
+        while channel.step():
+            channel.report_drops()
+        assert channel.pending == 0
+    finally:
+        delivery.logger.removeHandler(handler)
 
 
 # What the destination says
@@ -560,6 +598,29 @@ def test_what_hangs_apart_delays_nobody(alone: None) -> None:
         assert hanging.pending == 1
     finally:
         goes_on.set()
+
+
+def test_a_destination_that_hangs_for_long(alone: None, clock: Clock) -> None:
+    """Half a minute: who puts never waits, what does not fit is counted; then it goes on where it was."""
+    hangs, goes_on = threading.Event(), threading.Event()
+    taken: list[int] = []
+
+    def hang(batch: list[int]) -> None:
+        hangs.set()
+        assert goes_on.wait(LONG)
+        taken.extend(batch)
+
+    channel: Channel[int] = Channel("test", hang, max_items=100, batch=10, apart=True)
+    channel.put(0)
+    assert hangs.wait(LONG)
+    took = [channel.put(number) for number in range(1, 1001)]
+    assert took == [True] * 100 + [False] * 900
+    clock.now += 30
+    assert (channel.pending, channel.dropped) == (101, 900)
+    goes_on.set()
+    assert flush(LONG)
+    assert taken == list(range(101))
+    assert (channel.sent, channel.dropped) == (101, 900)
 
 
 def test_flush_keeps_its_deadline_though_one_hangs(alone: None, destination: Destination) -> None:
@@ -856,7 +917,7 @@ def test_flush_waits_for_no_pause(alone: None) -> None:
         sent.extend(batch)
 
     channel: Channel[str] = Channel("test", deliver)
-    channel._pause = 1e9
+    channel.patience._pause = 1e9
     channel.put("a")
     assert flush(LONG)
     assert sent == ["a"]
@@ -946,6 +1007,61 @@ goes_on.set()
 assert flush(20)
 """
     assert run(FORK.replace("FORKED", script)).splitlines() == ["False of the child", "True first", "True second"]
+
+
+def test_a_fork_with_a_full_queue() -> None:
+    """The child has room, and nothing of the parent's; the parent loses nothing by it."""
+    script = """
+import os, threading
+from midwatch.delivery import Channel, flush
+hangs, goes_on = threading.Event(), threading.Event()
+taken = []
+
+def deliver(batch):
+    hangs.set()
+    goes_on.wait()
+    taken.extend(batch)
+
+channel = Channel("test", deliver, max_items=50)
+channel.put("first")
+hangs.wait()
+for number in range(60):
+    channel.put(number)
+assert (channel.pending, channel.dropped) == (51, 10)
+child = os.fork()
+if child == 0:
+    goes_on.set()
+    for number in range(60):
+        channel.put(number)
+        if number == 49:
+            assert flush(20)
+    assert flush(20)
+    assert (taken, channel.dropped) == (list(range(60)), 0)
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+goes_on.set()
+assert flush(20)
+assert taken == ["first", *range(50)]
+"""
+    run(script)
+
+
+def test_an_exit_without_last_words() -> None:
+    """`os._exit` waits for nobody, and what was flushed before it has arrived."""
+    script = """
+import os, threading
+from midwatch.delivery import Channel, flush
+lines = Channel("test", lambda batch: [os.write(1, f"{item}\\n".encode()) for item in batch] and None)
+for number in range(100):
+    lines.put(number)
+assert flush(20)
+hangs = threading.Event()
+hanging = Channel("hanging", lambda batch: hangs.set() or threading.Event().wait(), apart=True)
+hanging.put("a")
+assert hangs.wait(20)
+os._exit(7)
+"""
+    assert run(script, status=7).split() == [str(number) for number in range(100)]
 
 
 def test_a_fork_between_workers() -> None:

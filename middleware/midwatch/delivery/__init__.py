@@ -16,10 +16,10 @@ from typing import Final
 
 from . import channel, worker
 from .channel import Channel, channels
-from .counts import figures, losses, lost
+from .counts import figures, losses, lost, spilled
 from .terms import Keeper, Later, Refused
 
-__all__ = ["Channel", "Keeper", "Later", "Refused", "channels", "figures", "flush", "losses", "lost"]
+__all__ = ["Channel", "Keeper", "Later", "Refused", "channels", "figures", "flush", "losses", "lost", "spilled"]
 
 LAST_WORDS: Final = 2.0
 """Seconds that the end of a process may take."""
@@ -28,11 +28,17 @@ AGAIN: Final = 0.1
 
 
 def flush(timeout: float = 5.0) -> bool:
-    """Deliver what is queued, within *timeout* seconds; False if something is still pending. `atexit` does so too."""
+    """
+    Deliver what is queued, within *timeout* seconds; False if something is still pending. `atexit` does so too.
+
+    What is pending then is written to disk where there is a place for that, which may take a moment more.
+    """
     end = monotonic() + timeout
-    while busy := {waiting.worker for waiting in channel.channels if waiting.pending}:
+    while busy := {waiting.worker for waiting in channel.channels if waiting.busy}:
         left = end - monotonic()
         if left <= 0:
+            for waiting in channel.channels:
+                waiting.save()
             return False
         with worker.rounds:
             for hand in busy:

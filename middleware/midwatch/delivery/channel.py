@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import random
 import weakref
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from .counts import TELL_EVERY, report_losses
-from .terms import Later, Refused
+from .patience import Patience
+from .registry import Channels
+from .terms import Refused
 from .worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from .terms import Keeper
 
@@ -29,11 +30,6 @@ __all__ = ["Channel", "channels"]
 T = TypeVar("T")
 
 logger = logging.getLogger("midwatch.delivery")
-
-FIRST_PAUSE: Final = 0.1
-LONGEST_PAUSE: Final = 5.0
-LONGEST_ASKED: Final = 60.0
-"""Seconds of a pause after a failure: the first, the longest of our own, the longest that a destination may ask for."""
 
 FULL: Final = "the queue is full"
 
@@ -55,6 +51,9 @@ class Channel(Generic[T]):
 
     Attributes:
         sent, dropped: Items delivered, and lost for any reason.
+        queued_bytes: Bytes of items queued, roughly.
+        spilled: Bytes that wait on disk; None where there is no place for that.
+        patience: With the destination, while it fails.
     """
 
     def __init__(
@@ -72,17 +71,16 @@ class Channel(Generic[T]):
     ) -> None:
         self.name = name
         self.sent = self.dropped = 0
+        self.spilled: int | None = None
         self._deliver = deliver
         self._max_items, self._max_bytes = max_items, max_bytes
-        self._batch, self._give_up, self._linger = batch, give_up, linger
+        self.patience = Patience(give_up)
+        self._batch, self._linger = batch, linger
         self._apart, self._keeper = apart, keeper
         self._gathering: float | None = None
-        self._hurried = False
         self._items: deque[T] = deque()
-        self._bytes = 0
+        self.queued_bytes, self._hurried = 0, False
         self._flight: list[T] = []
-        self._failing_since: float | None = None
-        self._pause = self._not_before = 0.0
         self._told, self._told_at, self._cause = 0, -TELL_EVERY, FULL
         self.worker = self._hired()
         channels.add(self)
@@ -93,22 +91,35 @@ class Channel(Generic[T]):
         own = weakref.ref(self)
         return Worker(lambda: [channel] if (channel := own()) is not None else [])
 
-    def put(self, item: T, size: int = 0) -> None:
-        """Queue *item* of *size* bytes; never waits."""
-        if len(self._items) >= self._max_items or self._bytes + size > self._max_bytes:
+    def put(self, item: T, size: int = 0) -> bool:
+        """Queue *item* of *size* bytes, or drop it; never waits. Whether it was queued."""
+        if len(self._items) >= self._max_items or self.queued_bytes + size > self._max_bytes:
             self.dropped += 1
-            return
+            return False
         # Threads may lose each other's addition here; the sum starts afresh whenever the queue is empty.
-        self._bytes += size
+        self.queued_bytes += size
         self._items.append(item)
         if not self.worker.awake:
             self.worker.wake()
+        return True
 
     @property
     def pending(self) -> int:
         """Items queued, being sent, or sent without being sure that they have arrived."""
-        unsettled = 0 if self._keeper is None else self._keeper.unsettled()
-        return len(self._items) + len(self._flight) + unsettled
+        return len(self._items) + len(self._flight) + self._unsettled()
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to do, now or later."""
+        return self.pending > 0
+
+    @property
+    def settled(self) -> int:
+        """How many items have arrived or are lost. Read by other threads it may be behind, and is never ahead."""
+        return self.sent + self.dropped - self._unsettled()
+
+    def _unsettled(self) -> int:
+        return 0 if self._keeper is None else self._keeper.unsettled()
 
     def step(self) -> bool:
         """Send one batch, if there is one and its pause is over; for the worker. False when there was nothing to do."""
@@ -120,8 +131,8 @@ class Channel(Generic[T]):
             self._gathering = None
             self._flight = [items.popleft() for _ in range(min(queued, self._batch))]
             # Sizes are not kept: what leaves is taken to be of average size.
-            self._bytes = self._bytes * (queued - len(self._flight)) // queued if queued else 0
-        if monotonic() < self._not_before:
+            self.queued_bytes = self.queued_bytes * (queued - len(self._flight)) // queued if queued else 0
+        if monotonic() < self.patience.until:
             return False
         try:
             if not self._flight:
@@ -140,26 +151,28 @@ class Channel(Generic[T]):
 
     def _settled(self, keeper: Keeper[T]) -> bool:
         """Have *keeper* look after what it was handed; whether that changed anything."""
-        if not keeper.unsettled():
+        if not self.busy:
             self._hurried = False
             return False
         changed = keeper.settle(hurry=self._hurried)
-        self._failing_since, self._pause = None, 0.0
+        self.patience.worked()
         return changed
 
-    def _given_up(self, keeper: Keeper[T]) -> list[T]:
-        """What *keeper* was handed in vain."""
-        items = keeper.give_up()
+    def _given_up(self) -> list[T]:
+        """What the keeper was handed in vain."""
+        items = [] if self._keeper is None else self._keeper.give_up()
         self.sent -= len(items)
         return items
 
     def leftovers(self) -> list[T]:
         """Take out what has not been sent, oldest first, for who keeps it elsewhere; between two steps only."""
-        unsettled = [] if self._keeper is None else self._given_up(self._keeper)
         items = self._items
-        taken = [*unsettled, *self._flight, *(items.popleft() for _ in range(len(items)))]
-        self._flight, self._bytes = [], 0
+        taken = [*self._given_up(), *self._flight, *(items.popleft() for _ in range(len(items)))]
+        self._flight, self.queued_bytes = [], 0
         return taken
+
+    def save(self) -> None:
+        """Keep elsewhere what could not be sent in time; here is no such place."""
 
     def _gathers(self, queued: int) -> bool:
         """Whether a batch that is not full has time to become so."""
@@ -174,28 +187,19 @@ class Channel(Generic[T]):
         return now - self._gathering < self._linger
 
     def _landed(self, refused: int) -> None:
-        self.sent += len(self._flight) - refused
+        self._arrived(len(self._flight) - refused)
         self.dropped += refused
         self._flight = []
-        self._failing_since, self._pause = None, 0.0
+        self.patience.worked()
         self._cause = "the destination refuses" if refused else FULL
 
+    def _arrived(self, count: int) -> None:
+        self.sent += count
+
     def _failed(self, error: BaseException) -> None:
-        now = monotonic()
-        if self._failing_since is None:
-            self._failing_since = now
-        if now - self._failing_since >= self._give_up:
-            if self._flight:
-                self.dropped += len(self._flight)
-                self._flight = []
-            elif self._keeper is not None:
-                self.dropped += len(self._given_up(self._keeper))
-            self._failing_since = now
-        self._pause = min(max(FIRST_PAUSE, 2 * self._pause), LONGEST_PAUSE)
-        pause = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-        if isinstance(error, Later):
-            pause = max(pause, min(error.seconds, LONGEST_ASKED))
-        self._not_before = now + pause
+        if self.patience.failed(monotonic(), error):
+            self.dropped += len(self._flight or self._given_up())
+            self._flight = []
         self._tell(error)
 
     def _tell(self, why: str | BaseException) -> None:
@@ -209,18 +213,18 @@ class Channel(Generic[T]):
     def report_drops(self) -> None:
         """Say that items were dropped, at most once a minute; for the worker."""
         if self.dropped != self._told:
-            self._tell(self._cause if self._failing_since is None else "the destination fails")
+            self._tell("the destination fails" if self.patience.failing else self._cause)
         report_losses()
 
     def hurry(self) -> None:
         """End all pauses: there is a flush to finish."""
-        self._not_before = 0.0
+        self.patience.until = 0.0
         self._hurried = True
 
     def forget(self) -> None:
         """Start empty, in a forked child."""
-        self._items, self._flight, self._bytes = deque(), [], 0
-        self._failing_since, self._pause, self._not_before = None, 0.0, 0.0
+        self._items, self._flight, self.queued_bytes = deque(), [], 0
+        self.patience = Patience(self.patience.give_up)
         self._gathering, self._hurried = None, False
         self.sent = self.dropped = self._told = 0
         if self._keeper is not None:
@@ -228,16 +232,7 @@ class Channel(Generic[T]):
         self.worker = self._hired()
 
 
-@final
-class _Channels(weakref.WeakSet[Channel[Any]]):
-    """Every channel of this process; may grow in one thread while another one goes through it."""
-
-    def __iter__(self) -> Iterator[Channel[Any]]:
-        references = self.data.copy()  # type: ignore[attr-defined]
-        return iter([channel for reference in references if (channel := reference()) is not None])
-
-
-channels: Final = _Channels()
+channels: Final = Channels()
 
 
 def _sharing() -> list[Channel[Any]]:

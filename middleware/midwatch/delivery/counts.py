@@ -20,12 +20,13 @@ if TYPE_CHECKING:
         name: str
         sent: int
         dropped: int
+        spilled: int | None
 
         @property
         def pending(self) -> int: ...
 
 
-__all__ = ["TELL_EVERY", "Figures", "figures", "losses", "lost", "report_losses"]
+__all__ = ["TELL_EVERY", "Figures", "figures", "losses", "lost", "report_losses", "spilled"]
 
 logger = logging.getLogger("midwatch.delivery")
 
@@ -75,10 +76,23 @@ def figures(channels: Iterable[Counted]) -> dict[str, Figures]:
     """The figures of *channels* by name, which then holds no credentials."""
     found: dict[str, Figures] = {}
     for channel in channels:
-        name = _credentials.sub("//", channel.name)
+        name = _shown(channel)
         pending, sent, dropped = found.get(name, (0, 0, 0))
         found[name] = Figures(pending + channel.pending, sent + channel.sent, dropped + channel.dropped)
     return dict(sorted(found.items()))
+
+
+def spilled(channels: Iterable[Counted]) -> dict[str, int]:
+    """Bytes that wait on disk for those of *channels* that have a place for that, by name as above."""
+    found: dict[str, int] = {}
+    for channel in channels:
+        if channel.spilled is not None:
+            found[_shown(channel)] = found.get(_shown(channel), 0) + channel.spilled
+    return dict(sorted(found.items()))
+
+
+def _shown(channel: Counted) -> str:
+    return _credentials.sub("//", channel.name)
 
 
 def _after_fork() -> None:

@@ -13,7 +13,7 @@ from time import sleep
 from typing import TYPE_CHECKING, Final, Protocol, final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["LINGER", "Worker", "rounds"]
 
@@ -34,7 +34,7 @@ class Stepped(Protocol):
     """What a worker needs of a channel."""
 
     @property
-    def pending(self) -> int: ...
+    def busy(self) -> bool: ...
     def step(self) -> bool: ...
     def report_drops(self) -> None: ...
     def hurry(self) -> None: ...
@@ -77,7 +77,7 @@ class Worker:
         while True:
             if idle > IDLE_ROUNDS:
                 self.awake = False
-                if not self.pending and not self._called():
+                if not self.busy and not self._called():
                     return
             self.awake = True
             _emptied(self._work)
@@ -98,15 +98,15 @@ class Worker:
             with self._starting:
                 # First, so that whoever puts something in from now on finds no thread, and starts one.
                 thread, self._thread = self._thread, None
-                if not self.pending and self._work.empty():
+                if not self.busy and self._work.empty():
                     return False
                 self._thread = thread
         return True
 
     @property
-    def pending(self) -> bool:
-        """Whether any channel has items."""
-        return any(channel.pending for channel in self._channels())
+    def busy(self) -> bool:
+        """Whether any channel has something to do."""
+        return any(channel.busy for channel in self._channels())
 
     def round(self) -> bool:
         """Step every channel until none has more to do for now; False where another thread is at it."""
@@ -123,6 +123,16 @@ class Worker:
             with rounds:
                 rounds.notify_all()
         return worked
+
+    @contextlib.contextmanager
+    def held(self, timeout: float) -> Iterator[bool]:
+        """Between two rounds, if it comes to that within *timeout* seconds: whether it did, and nobody steps."""
+        held = self._stepping.acquire(timeout=timeout)
+        try:
+            yield held
+        finally:
+            if held:
+                self._stepping.release()
 
     def press(self) -> None:
         """Have a round at once, in the thread if there is one, else here."""

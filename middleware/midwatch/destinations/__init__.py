@@ -7,5 +7,6 @@ beside their text what a protocol wants to know of them (`entry`, `network`).
 
 from .entry import Entry, Shipped
 from .lines import Line, lines_to
+from .network import SpillTo, check_network, entries_to, is_network
 
-__all__ = ["Entry", "Line", "Shipped", "lines_to"]
+__all__ = ["Entry", "Line", "Shipped", "SpillTo", "check_network", "entries_to", "is_network", "lines_to"]

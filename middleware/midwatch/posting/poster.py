@@ -31,7 +31,7 @@ from .proxy import manager_for
 from .timed import POOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from urllib3 import PoolManager
 
@@ -67,6 +67,7 @@ class Poster:
         timeout: Seconds that one request may take; looking the host up, and each further address that it has, may
             take as long again.
         gzip: Whether bodies are compressed.
+        heard: Told the status and the headers of each answer, before what it means is raised.
 
     Attributes:
         place: The URL as messages may show it: without credentials and query.
@@ -75,7 +76,14 @@ class Poster:
         ValueError: a URL or header that HTTP does not know; the message holds no credentials.
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str], timeout: float = 10.0, gzip: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        timeout: float = 10.0,
+        gzip: bool = False,
+        heard: Callable[[int, Mapping[str, str]], object] | None = None,
+    ) -> None:
         try:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
@@ -99,6 +107,7 @@ class Poster:
                 raise ValueError(f"header {name[:40]!r}: its name or its value cannot be one of HTTP's")
         self._timeout = timeout
         self._gzip = gzip
+        self._heard = heard
         self._manager: PoolManager | None = None
         self._process = 0
 
@@ -132,6 +141,8 @@ class Poster:
             raise ConnectionError(f"{self.place}: {_why(error)}") from None
         finally:
             detach(token)
+        if self._heard is not None:
+            self._heard(response.status, response.headers)
         if 200 <= response.status < 300:
             return answer
         said = f"{self.place}: {response.status} {printable(answer)}".rstrip()
