@@ -75,7 +75,8 @@ def test_wrong_settings(capsys: pytest.CaptureFixture[str]) -> None:
         "  in shop_config:BAD\n"
         '    "log": {"feilds": ...}\n'
         '            ^^^^^^^^ did you mean "fields"?\n'
-        "  known: fields, level, propagate, root, to\n"
+        "  known: access_logs, body_bytes, fields, keep, level, probes, project, propagate, query, request_headers,"
+        " response_headers, root, routes, spill, spill_bytes, to\n"
         "  help: midwatch check --explain log.fields\n"
     )
     assert main(["check", "--json", "shop_config:BAD"]) == 2

@@ -1,9 +1,10 @@
-"""The lines that reports leave, through real logging."""
+"""The lines that reports leave, through real logging; an application of Django's that fails in several ways."""
 
 from __future__ import annotations
 
 import json
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -45,3 +46,39 @@ def lines() -> Iterator[Lines]:
     logger.addHandler(handler)
     yield handler
     logger.removeHandler(handler)
+
+
+@pytest.fixture
+def django() -> Iterator[dict[str, Any]]:
+    """Django's two handlers, over one urlconf of ours."""
+    import django
+    from django.conf import settings
+    from django.conf import urls as defaults
+    from django.core.exceptions import PermissionDenied
+    from django.core.handlers.asgi import ASGIHandler
+    from django.core.handlers.wsgi import WSGIHandler
+    from django.http import Http404
+    from django.test.utils import override_settings
+    from django.urls import clear_url_caches, path
+
+    def bug(request: Any) -> None:
+        raise ValueError("swordfish")
+
+    def missing(request: Any) -> None:
+        raise Http404
+
+    def denied(request: Any) -> None:
+        raise PermissionDenied
+
+    urls: Any = type(sys)("midwatch_error_urls")
+    urls.urlpatterns = [path("bug", bug), path("missing", missing), path("denied", denied)]
+    sys.modules["midwatch_error_urls"] = urls
+    if not settings.configured:
+        settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="test", USE_TZ=True, LOGGING_CONFIG=None)
+        django.setup()
+    before = defaults.handler500
+    with override_settings(ROOT_URLCONF="midwatch_error_urls"):
+        yield {"asgi": ASGIHandler, "wsgi": WSGIHandler, "urls": urls}
+    defaults.handler500 = before
+    clear_url_caches()
+    del sys.modules["midwatch_error_urls"]

@@ -27,8 +27,8 @@ PLACE = (
 
 
 LOG = (
-    "access_logs, body_bytes, fields, keep, level, probes, project, propagate, query, request_headers, response_headers,"
-    " root, routes, spill, spill_bytes, to"
+    "access_logs, body_bytes, fields, keep, level, probes, project, propagate, query, request_headers,"
+    " response_headers, root, routes, spill, spill_bytes, to"
 )
 
 TOP = "audit, errors, forwarded_header, health, log, metrics, plugins, redact, service, trace, trusted_proxies"

@@ -19,8 +19,8 @@ PLACE = (
 
 
 LOG = (
-    "access_logs, body_bytes, fields, keep, level, probes, project, propagate, query, request_headers, response_headers,"
-    " root, routes, spill, spill_bytes, to"
+    "access_logs, body_bytes, fields, keep, level, probes, project, propagate, query, request_headers,"
+    " response_headers, root, routes, spill, spill_bytes, to"
 )
 
 LINES = (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, final
 
 from ..context import attach, detach, get_current
 from ..exchange import KEY, Exchange
+from ..frameworks import answering
 from ..frameworks.starlette import Starlette
 from ..lifecycle import Lifecycle
 from ..plugin import Moments
@@ -54,6 +55,9 @@ class ASGIMiddleware:
         self.framework = framework or Starlette(answers=False)
         self.lifecycle = Lifecycle(self.moments, self._prepare)
         self._warned = framework is not None
+        answer = answering(self.moments)
+        if answer is not None:
+            self.framework.answer_with(app, answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]

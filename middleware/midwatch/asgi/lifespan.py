@@ -8,7 +8,10 @@ in the lifespan protocol (it raises or returns before its first `receive`) is st
 from __future__ import annotations
 
 import logging
+import sys
 from typing import TYPE_CHECKING
+
+from ..errors.outside import report_outside
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
@@ -24,7 +27,7 @@ STOPPED = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed", "
 
 async def lifespan(door: ASGIMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
     """Run the application's lifespan between `on_startup` and `on_shutdown`."""
-    asked = False
+    asked = started = False
 
     async def observe_receive() -> Message:
         nonlocal asked
@@ -35,13 +38,22 @@ async def lifespan(door: ASGIMiddleware, scope: Scope, receive: Receive, send: S
         return message
 
     async def observe_send(message: Message) -> None:
-        if message["type"] in STOPPED:
+        nonlocal started
+        if message["type"] == "lifespan.startup.complete":
+            started = True
+        elif message["type"] in STOPPED:
+            # Frameworks say so while they handle the exception. The process may end as soon as the server hears of it.
+            error = sys.exc_info()[1]
+            if not started and isinstance(error, Exception):
+                report_outside(error, "startup")
             await _stop(door)
         await send(message)
 
     try:
         await door.app(scope, observe_receive, observe_send)
     except Exception as error:
+        if asked and not started:
+            report_outside(error, "startup")
         if asked or door.framework.answers:
             raise  # Starlette and FastAPI take part: what fails is their start.
         logger.info("the application knows no lifespan (%s: %s); it is stood in for", type(error).__name__, error)

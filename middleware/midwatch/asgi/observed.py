@@ -132,7 +132,10 @@ class Observed(Exchange):
         message = await self._receive()
         kind = message["type"]
         if kind == "http.request":
-            self.bytes_in += len(message.get("body", b""))
+            body = message.get("body", b"")
+            self.bytes_in += len(body)
+            if self.on_body is not None:
+                self.on_body(body)
         elif kind == "http.disconnect":
             # Servers send it after every response too: only before the last byte does it mean anything.
             self.disconnected = not self.complete

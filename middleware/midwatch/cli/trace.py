@@ -97,6 +97,8 @@ def _losses(reader: Reader, sources: Sources, index: Index) -> Iterator[str]:
         yield f"{reader.broken} {what} could not be read"
     if sources.cut:
         yield f"{counted(sources.cut, 'line')} too long, and left out"
+    if sources.torn:
+        yield f"{counted(sources.torn, 'compressed file')} damaged or cut off; what came before was read"
     if index.forgotten:
         yield f"{counted(index.forgotten, 'trace')} too many, and forgotten: the oldest"
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, final
 
+from ..redaction import DEFAULT
 from .anatomy import chain, members, middle_cut, notes, traceback, type_name
-from .frames import frame_fields
+from .frames import frame_fields, is_in_app
 from .stack import DEPTH, FRAMES, MEMBERS, stack_text
-from .text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..redaction import Redactor
     from .anatomy import Relation
 
-__all__ = ["describe"]
+__all__ = ["describe", "stacktrace"]
 
 MESSAGE: Final = 4096
 NOTE: Final = 1024
@@ -31,9 +32,9 @@ ROOM: Final = 32_768
 """Causes and members in all, and characters of their messages and notes."""
 
 
-def describe(error: BaseException, in_app: Callable[[str], bool]) -> dict[str, Any]:
+def describe(error: BaseException, in_app: Callable[[str], bool], redactor: Redactor = DEFAULT) -> dict[str, Any]:
     """
-    The fields `exception.*` of *error*; never raises, whatever its class does.
+    The fields `exception.*` of *error*, without what *redactor* hides; never raises, whatever its class does.
 
     | field | holds |
     | --- | --- |
@@ -44,15 +45,21 @@ def describe(error: BaseException, in_app: Callable[[str], bool]) -> dict[str, A
     | `exception.group` | `count` and `members`: `type`, `message`, `notes`, `chain`, `group` |
     | `exception.frames_omitted`, `exception.chain_omitted` | how many the middle lacks, where it was too long |
     """
-    return _Description(in_app).fields(error)
+    return _Description(in_app, redactor).fields(error)
+
+
+def stacktrace(error: BaseException, redactor: Redactor = DEFAULT) -> str:
+    """`exception.stacktrace` alone."""
+    return stack_text(error, _Description(is_in_app, redactor).says, redactor)
 
 
 @final
 class _Description:
     """One description: every message is asked for once, and what is left to say is counted."""
 
-    def __init__(self, in_app: Callable[[str], bool]) -> None:
+    def __init__(self, in_app: Callable[[str], bool], redactor: Redactor) -> None:
         self._in_app = in_app
+        self._redactor = redactor
         self._messages: dict[int, str] = {}
         self._left = TOTAL
         self._room = ROOM
@@ -61,7 +68,7 @@ class _Description:
         fields: dict[str, Any] = {
             "exception.type": type_name(error),
             "exception.message": self._message(error),
-            "exception.stacktrace": stack_text(error, self._says),
+            "exception.stacktrace": stack_text(error, self.says, self._redactor),
         }
         first, last, omitted = middle_cut(traceback(error), FRAMES)
         if first:
@@ -103,19 +110,20 @@ class _Description:
         return {"type": type_name(error), "message": self._within(self._message(error))}
 
     def _notes(self, error: BaseException) -> list[str]:
-        return [self._within(shown(note, NOTE)) for note in notes(error)[:NOTES]]
+        return [self._within(self._redactor.text(note, NOTE)) for note in notes(error)[:NOTES]]
 
     def _message(self, error: BaseException) -> str:
         message = self._messages.get(id(error))
         if message is None:
-            message = self._messages[id(error)] = shown(error, MESSAGE)
+            message = self._messages[id(error)] = self._redactor.text(error, MESSAGE)
         return message
 
-    def _says(self, error: BaseException) -> str:
+    def says(self, error: BaseException) -> str:
         """As Python ends the print of an exception."""
         message = self._message(error)
         name = type_name(error)
-        lines = [f"{name}: {message}" if message else name, *(shown(note, NOTE) for note in notes(error)[:NOTES])]
+        told = (self._redactor.text(note, NOTE) for note in notes(error)[:NOTES])
+        lines = [f"{name}: {message}" if message else name, *told]
         return "\n".join(lines)
 
     def _may_tell(self) -> bool:

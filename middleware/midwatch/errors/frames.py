@@ -10,9 +10,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ..redaction import DEFAULT
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, TracebackType
+
+    from ..redaction import Redactor
 
 __all__ = ["frame_fields", "is_generated", "is_in_app", "is_own", "relative", "source_line"]
 
@@ -61,13 +65,13 @@ def relative(file: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def source_line(file: str, line: int) -> str:
-    """The text of one line without its indentation; empty where there is no source."""
+def source_line(file: str, line: int, redactor: Redactor = DEFAULT) -> str:
+    """The text of one line without its indentation and without literal secrets; empty where there is no source."""
     try:
         text = linecache.getline(file, line).strip()
     except Exception:
         return ""
-    return text[:WIDTH].encode("utf-8", "backslashreplace").decode()
+    return redactor.source(text.encode("utf-8", "backslashreplace").decode(), WIDTH)
 
 
 def function_name(code: CodeType) -> str:

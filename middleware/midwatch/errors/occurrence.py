@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, final
 
 from ..logs.safe import safe_text
+from ..redaction import DEFAULT
 from .anatomy import type_name
 from .describe import describe
-from .text import one_line, shown
+from .text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..exchange import Exchange
+    from ..redaction import Redactor
     from .ledger import Sighting
 
 __all__ = ["Occurrence"]
@@ -31,14 +33,17 @@ class Occurrence:
     Args:
         error: As it left the application.
         exchange: The request that it belongs to, if there is one.
-        where: `request`, `startup` or `thread`.
+        where: `request`, `startup`, `thread` or `handled`.
         fingerprint: Groups it.
         sighting: How often, and since when.
         time: Seconds since the epoch.
         in_app: Whether a file is the application's own.
+        redactor: Hides what is secret.
     """
 
-    __slots__ = ("_described", "_request", "error", "exchange", "fingerprint", "in_app", "sighting", "time", "where")
+    __slots__ = (
+        "_described", "_request", "error", "exchange", "fingerprint", "in_app", "redactor", "sighting", "time", "where"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -49,6 +54,7 @@ class Occurrence:
         sighting: Sighting,
         time: float,
         in_app: Callable[[str], bool],
+        redactor: Redactor = DEFAULT,
     ) -> None:
         self.error = error
         self.exchange = exchange
@@ -57,6 +63,7 @@ class Occurrence:
         self.sighting = sighting
         self.time = time
         self.in_app = in_app
+        self.redactor = redactor
         self._described: dict[str, Any] | None = None
         self._request: dict[str, str] | None = None
 
@@ -69,32 +76,36 @@ class Occurrence:
     def described(self) -> dict[str, Any]:
         """The fields `exception.*` (see `midwatch.errors.describe`), made once."""
         if self._described is None:
-            self._described = describe(self.error, self.in_app)
+            self._described = describe(self.error, self.in_app, self.redactor)
         return self._described
 
     @property
     def title(self) -> str:
         """Type and message, on one line."""
         kind = type_name(self.error)
-        text = shown(self.error, MAX_TEXT) if self._described is None else self._described["exception.message"]
+        text = (
+            self.redactor.text(self.error, MAX_TEXT)
+            if self._described is None
+            else self._described["exception.message"]
+        )
         return one_line(f"{kind}: {text}" if text else kind, MAX_TEXT)
 
     @property
     def request(self) -> dict[str, str]:
         """The request that failed by the names of log lines, what is unknown left out; empty outside of one."""
         if self._request is None:
-            self._request = {} if self.exchange is None else _request(self.exchange)
+            self._request = {} if self.exchange is None else _request(self.exchange, self.redactor)
         return self._request
 
 
-def _request(exchange: Exchange) -> dict[str, str]:
+def _request(exchange: Exchange, redactor: Redactor) -> dict[str, str]:
     known = {
         "trace_id": exchange.trace_id,
         "span_id": exchange.span_id,
         "trace_flags": None if exchange.trace_id is None else f"{exchange.trace_flags:02x}",
         "request_id": exchange.request_id,
         "http.request.method": exchange.method,
-        "url.path": exchange.path,
+        "url.path": redactor.value("url.path", exchange.path, MAX_TEXT),
         "http.route": exchange.route,
     }
     return {key: safe_text(value[:MAX_TEXT]) for key, value in known.items() if value is not None}

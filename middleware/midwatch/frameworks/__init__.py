@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
 
+    from ..answers import Reply
     from ..exchange import Actor, Exchange
     from ..plugin import Moments
 
-__all__ = ["Framework", "descends"]
+__all__ = ["Answer", "Framework", "answering", "descends"]
+
+Answer: TypeAlias = "Callable[[Exchange | None], Reply]"
+"""Makes the answer to an unhandled exception."""
 
 
 class Framework:
@@ -28,6 +32,13 @@ class Framework:
     def prepare(self, app: object, moments: Moments) -> None:
         """Keep *app* from doing what the plugins of *moments* do; once, when the server starts."""
 
+    def answer_with(self, app: object, answer: Answer) -> None:
+        """
+        Have *app* answer with *answer* where it would with the framework's own page for unhandled exceptions.
+
+        The application's handlers win, registered before or after, and what the framework shows to a developer stays.
+        """
+
     def route(self, native: MutableMapping[str, Any]) -> str | None:
         """Template of the route that matched, mounts included, from what is left in the scope or environ."""
         return None
@@ -38,6 +49,12 @@ class Framework:
     def user(self, native: MutableMapping[str, Any]) -> Actor | None:
         """The user that the framework authenticated, if it looked."""
         return None
+
+
+def answering(moments: Moments) -> Answer | None:
+    """What a plugin has to say in place of frameworks; None if that is theirs."""
+    found = (getattr(plugin, "answering", None) for plugin in moments.plugins)
+    return next((answer for answer in found if answer is not None), None)
 
 
 def descends(app: object, module: str, name: str) -> bool:

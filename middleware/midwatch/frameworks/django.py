@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..exchange import Actor, current
 from ..verdict import fail
-from . import Framework, descends
+from . import Framework, answering, descends
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+    from ..answers import Reply
     from ..exchange import Exchange
+    from . import Answer
 
 __all__ = ["Django", "django_handler", "django_settings", "prepare_django"]
 
 REQUEST = "midwatch.django"
+
+PAGE: Final = "500.html"
+"""The template by which an application makes the page of Django's own handler its own."""
 
 
 class Django(Framework):
     """What the handler noted in the exchange; Django answers for every exception unless told to let it through."""
 
     answers = True
+
+    def answer_with(self, app: object, answer: Answer) -> None:
+        from django.conf import urls  # noqa: PLC0415 - imported already, or there would be no handler
+        from django.views.defaults import server_error  # noqa: PLC0415
+
+        if urls.handler500 is server_error:
+            urls.handler500 = _server_error
 
     def route(self, native: MutableMapping[str, Any]) -> str | None:
         match = getattr(native.get(REQUEST), "resolver_match", None)
@@ -64,6 +76,36 @@ def _note(sender: object, **rest: object) -> None:
     error = sys.exc_info()[1]
     if exchange is not None and error is not None:
         fail(exchange, error)
+
+
+def _server_error(request: Any) -> Any:
+    """The default of `handler500`: one for the process, so each request is answered as its own door has it."""
+    from django.http import HttpResponse  # noqa: PLC0415 - imported already
+    from django.views.defaults import server_error  # noqa: PLC0415
+
+    exchange = current()
+    answer = None if exchange is None else answering(exchange.moments)
+    if answer is None:
+        return server_error(request)
+    reply = answer(exchange)
+    if _has_page(reply):
+        return server_error(request)
+    body = b"" if request.method == "HEAD" else reply.body
+    headers = {**reply.headers, "content-length": str(len(reply.body))}
+    return HttpResponse(body, status=reply.status, content_type=reply.media_type, headers=headers)
+
+
+def _has_page(reply: Reply) -> bool:
+    """Whether *reply* is a page, and the application has one of its own."""
+    from django.template.loader import get_template  # noqa: PLC0415 - imported already
+
+    if not reply.media_type.startswith("text/html"):
+        return False
+    try:
+        get_template(PAGE)
+    except Exception:
+        return False  # There is none, or it is broken.
+    return True
 
 
 def django_settings() -> Any:

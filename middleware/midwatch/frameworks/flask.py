@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..exchange import Exchange
     from ..wsgi import WSGIMiddleware
+    from . import Answer
 
 __all__ = ["Flask", "Werkzeug", "is_flask", "wrap_flask"]
 
@@ -25,6 +26,23 @@ class Werkzeug(Framework):
 
     def __init__(self, *, answers: bool = False) -> None:
         self.answers = answers
+
+    def answer_with(self, app: object, answer: Answer) -> None:
+        """A handler for 500 would come before the application's for `HTTPException`: ours is what is found last."""
+        flask = _flask_in(app)
+        find = getattr(flask, "_find_error_handler", None)
+        if flask is None or find is None:
+            return
+
+        def handler(error: Exception) -> Any:
+            reply = answer(current())
+            return flask.response_class(reply.body, reply.status, reply.headers, content_type=reply.media_type)
+
+        def found(error: Exception, *blueprints: Any) -> Any:
+            unhandled = getattr(error, "original_exception", None) is not None
+            return find(error, *blueprints) or (handler if unhandled else None)
+
+        flask._find_error_handler = found  # noqa: SLF001 - see above
 
     def remember(self, exchange: Exchange) -> None:
         find_route(exchange)
@@ -59,6 +77,14 @@ class Flask(Werkzeug):
 def is_flask(app: object) -> bool:
     """Whether *app* is a Flask application."""
     return descends(app, "flask.app", "Flask")
+
+
+def _flask_in(app: Any, depth: int = 32) -> Any:
+    """The Flask application that *app*, its `wsgi_app`, is or wraps."""
+    while depth and app is not None and not is_flask(app):
+        app = getattr(app, "__self__", None) or getattr(app, "app", None)
+        depth -= 1
+    return app if is_flask(app) else None
 
 
 def wrap_flask(app: Any, door: Callable[[Any, Framework], WSGIMiddleware]) -> None:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import get_tracer_provider
 
-from ..exchange import Actor
-from . import Framework, descends
+from ..exchange import Actor, current
+from . import Framework, answering, descends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, MutableMapping
 
     from ..asgi import ASGIMiddleware
     from ..plugin import Moments
+    from . import Answer
 
 __all__ = ["Starlette", "is_starlette", "wrap_starlette"]
 
@@ -39,6 +40,21 @@ class Starlette(Framework):
             if joining is not None:
                 for one in _applications(getattr(app, "__self__", app)):
                     _join(one, *joining())
+        answer = answering(moments)
+        if answer is not None:
+            self.answer_with(app, answer)  # What was mounted since.
+
+    def answer_with(self, app: object, answer: Answer) -> None:
+        async def handler(request: Any, error: Exception) -> Any:
+            from ..asgi.reply import responder  # noqa: PLC0415 - the door imports this file
+
+            return responder(answer(current()), request.scope)
+
+        for one in _applications(getattr(app, "__self__", app)):
+            handlers = getattr(one, "exception_handlers", None)
+            if isinstance(handlers, dict) and not handlers.keys() & {500, Exception}:
+                # Of both keys the one that was set last counts, so that whatever comes later wins.
+                handlers[Exception] = handler
 
     def route(self, native: MutableMapping[str, Any]) -> str | None:
         route = native.get("route")

@@ -80,6 +80,7 @@ class HealthCheck(Plugin):
         if endpoint is None or exchange.kind != "http":
             return None
         exchange.route = exchange.path.removesuffix(exchange.app_path) + endpoint.route
+        exchange.probe = True
         if exchange.method not in METHODS:
             return not_allowed()
         view = self._view(exchange)

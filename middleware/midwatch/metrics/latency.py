@@ -110,6 +110,7 @@ class LatencyMetrics(Plugin):
         """Note that the request is under way, or serve the page."""
         if exchange.app_path in self._paths and exchange.kind == "http":
             exchange.route = self._route
+            exchange.probe = True
             self._active.expect(exchange)
             return self._page.answer(exchange)
         self._active.exchanges[id(exchange)] = exchange

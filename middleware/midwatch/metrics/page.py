@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from time import monotonic
 from typing import TYPE_CHECKING, Final, final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final, final
 import msgspec
 
 from ..answers import Hold, Reply
+from ..quiet import Quiet
 from .exposition import Renders, negotiate
 
 if TYPE_CHECKING:
@@ -22,13 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Page"]
 
-logger = logging.getLogger("midwatch")
-
 LIMIT: Final = 9.0
 """Seconds that a render may take: Prometheus gives up after 10 unless told otherwise."""
-
-QUIET: Final = 60.0
-"""Seconds between two log lines that say the same."""
 
 ALLOW: Final = {"allow": "GET, HEAD, OPTIONS"}
 NO_STORE: Final = {"cache-control": "no-store"}
@@ -64,7 +59,7 @@ class Page:
         self._shown = shown
         self._allow = allow
         self._renders = Renders(self._render, FAILED, limit)
-        self._refusals, self._failures = _Quiet(clock), _Quiet(clock)
+        self._refusals, self._failures = Quiet(clock), Quiet(clock)
 
     def forget(self) -> None:
         """Start afresh, in a forked child."""
@@ -101,19 +96,3 @@ class Page:
         self._refusals.say(
             logging.WARNING, f"metrics refused to {who}{how}: they are only for direct peers inside metrics.allow"
         )
-
-
-@final
-class _Quiet:
-    """Says one thing in the log, at most once in `QUIET` seconds; a log that fails changes no answer."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._said = -QUIET
-
-    def say(self, level: int, message: str, error: BaseException | None = None) -> None:
-        now = self._clock()
-        if now - self._said >= QUIET:
-            self._said = now
-            with contextlib.suppress(Exception):
-                logger.log(level, "%s (told once a minute)", message, exc_info=error)

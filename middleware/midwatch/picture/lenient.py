@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from .span import Scalar
 
-__all__ = ["ITEMS", "attributes", "nanoseconds", "one_of", "span_id", "text", "trace_id"]
+__all__ = ["ITEMS", "attributes", "nanoseconds", "one_of", "span_id", "text", "time", "trace_id"]
 
 LENGTH: Final = 8192
 """Characters of one value: a stack trace fits."""
@@ -30,6 +31,8 @@ ITEMS: Final = 128
 """Attributes and events of one span, the limit of the specification."""
 
 LATEST: Final = 2**63 - 1
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _is_hex: Final = re.compile("[0-9a-fA-F]+").fullmatch
 
@@ -62,6 +65,19 @@ def nanoseconds(value: Any, unit: int = 1) -> int:
     except (TypeError, ValueError, OverflowError):
         return 0
     return min(max(number, 0), LATEST)
+
+
+def time(value: Any) -> int:
+    """RFC 3339 as nanoseconds since the epoch; 0 for anything else."""
+    try:
+        # Python reads at most six digits of a second's fraction and ignores the rest.
+        found = datetime.fromisoformat(value) if isinstance(value, str) and len(value) < 64 else None
+        if found is None:
+            return 0
+        past = (found if found.tzinfo else found.replace(tzinfo=UTC)) - EPOCH
+    except (ValueError, OverflowError):
+        return 0
+    return max(((past.days * 86_400 + past.seconds) * 1_000_000 + past.microseconds) * 1_000, 0)
 
 
 def text(value: Any, length: int = NAME) -> str:

@@ -6,7 +6,6 @@ Lines of a JSON log: a request line is a span whose parent nobody told, any othe
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from . import lenient
@@ -25,15 +24,13 @@ SECOND: Final = 1_000_000_000
 TOLD: Final = frozenset({"timestamp", "message", "trace_id", "span_id", "trace_flags", "service.name", "outcome"})
 """Fields that are not shown as attributes, because they are shown otherwise."""
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 def span_of(said: Mapping[str, Any]) -> Span | None:
     """The span or the note that *said* makes, if it has ids."""
     trace_id, span_id = lenient.trace_id(said.get("trace_id")), lenient.span_id(said.get("span_id"))
     if trace_id is None or span_id is None:
         return None
-    time = _time(said.get("timestamp"))
+    time = lenient.time(said.get("timestamp"))
     attributes = lenient.attributes((key, value) for key, value in said.items() if key not in TOLD)
     service = lenient.text(said.get("service.name"))
     if DURATION not in said:
@@ -62,16 +59,3 @@ def span_of(said: Mapping[str, Any]) -> Span | None:
 def _judged(said: Mapping[str, Any]) -> str:
     status = said.get("http.response.status_code")
     return "error" if isinstance(status, int) and status >= 500 else "ok"
-
-
-def _time(value: Any) -> int:
-    """RFC 3339 as nanoseconds since the epoch; 0 for anything else."""
-    try:
-        # Python reads at most six digits of a second's fraction and ignores the rest.
-        time = datetime.fromisoformat(value) if isinstance(value, str) and len(value) < 64 else None
-        if time is None:
-            return 0
-        past = (time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH
-    except (ValueError, OverflowError):
-        return 0
-    return max(((past.days * 86_400 + past.seconds) * 1_000_000 + past.microseconds) * 1_000, 0)

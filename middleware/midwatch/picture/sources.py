@@ -1,12 +1,13 @@
 """
 The files that were named, as documents of JSON: most often one on each line.
 
-A file is read twice, first to choose a trace and then to collect it. What can be read only once (standard input,
-pipes) is put aside in a temporary file.
+A file may be read twice, first to choose a trace and then to collect it. What can be read only once (standard input,
+pipes) is then put aside in a temporary file. What gzip has compressed is read as what it was.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -14,8 +15,9 @@ import shutil
 import stat
 import sys
 import tempfile
+import zlib
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Final, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
@@ -32,6 +34,9 @@ KEPT: Final = 8 << 20
 
 BOM: Final = b"\xef\xbb\xbf"
 
+GZIP: Final = b"\x1f\x8b"
+"""How every gzip file begins (RFC 1952 section 2.3.1)."""
+
 OPENING: Final = frozenset(b"[{ \t\r\n")
 
 _space: Final = re.compile(r"\s*").match
@@ -41,16 +46,22 @@ class Sources:
     """
     Some files, `-` for standard input; for a `with`.
 
+    Args:
+        names: The files.
+        once: They are read once only, so that nothing has to be put aside.
+
     Attributes:
         name: Of the file being read, for what goes wrong with it.
         cut: Lines that were longer than `LONGEST`.
+        torn: Compressed files of which the rest could not be read.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], *, once: bool = False) -> None:
         self._names = tuple(dict.fromkeys(names))
+        self._once = once
         self._aside: dict[str, IO[bytes]] = {}
         self.name = ""
-        self.cut = 0
+        self.cut = self.torn = 0
 
     def __enter__(self) -> Self:
         return self
@@ -69,20 +80,25 @@ class Sources:
         for name in self._names:
             self.name = name
             with self._open(name) as file:
-                yield from self._lines(file)
+                try:
+                    yield from self._lines(file)
+                except (EOFError, zlib.error, gzip.BadGzipFile):
+                    self.torn += 1
 
     @contextmanager
     def _open(self, name: str) -> Iterator[IO[bytes]]:
         aside = self._aside.get(name)
         if aside is None:
             with open(sys.stdin.fileno() if name == "-" else name, "rb", closefd=name != "-") as file:
-                if name != "-" and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    yield file
+                if self._once or (name != "-" and stat.S_ISREG(os.fstat(file.fileno()).st_mode)):
+                    yield _unpacked(file, file.peek(len(GZIP)))
                     return
                 aside = self._aside[name] = tempfile.SpooledTemporaryFile(KEPT)  # noqa: SIM115 - read again later
                 shutil.copyfileobj(file, aside)
         aside.seek(0)
-        yield aside
+        begins = aside.read(len(GZIP))
+        aside.seek(0)
+        yield _unpacked(aside, begins)
 
     def _lines(self, file: IO[bytes]) -> Iterator[bytes]:
         first = True
@@ -104,6 +120,10 @@ class Sources:
                 return
             first = False
             yield line
+
+
+def _unpacked(file: IO[bytes], begins: bytes) -> Any:
+    return gzip.GzipFile(fileobj=file) if begins.startswith(GZIP) else file
 
 
 def _documents(data: bytes) -> Iterator[bytes]:

@@ -7,11 +7,13 @@ from weakref import ref
 
 from ..context import attach, detach
 from ..exchange import KEY, Exchange
+from ..frameworks import answering
 from ..frameworks.flask import Werkzeug
 from ..lifecycle import Lifecycle
 from ..plugin import Moments
 from ..verdict import conclude, fail
 from .body import FailedBody, wrap
+from .input import Input
 from .observed import Observed
 from .reply import respond, settle
 
@@ -58,6 +60,9 @@ class WSGIMiddleware:
         self.lifecycle = Lifecycle(self.moments)
         self._proxies = proxies
         self._framework = framework or Werkzeug()
+        answer = answering(self.moments)
+        if answer is not None:
+            self._framework.answer_with(app, answer)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         known = environ.get(KEY)
@@ -75,6 +80,8 @@ class WSGIMiddleware:
             answers = self.moments.request(exchange)
             reply = None if answers is None else settle(answers)
             if reply is None:
+                if exchange.on_body is not None:
+                    environ["wsgi.input"] = Input(environ["wsgi.input"], exchange.on_body)
                 body = self.app(environ, exchange.start_response)
             else:
                 body = respond(reply, environ, exchange.start_response)
