@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types bench live java clean
+.PHONY: demo test lint types bench live peers clean
 
 # A stamp for each set of extras: installed again only when pyproject.toml changes.
 $(VENV)/stamp-%: pyproject.toml
@@ -28,14 +28,16 @@ types: $(VENV)/stamp-test
 bench: $(VENV)/stamp-bench ## Overhead per request, as ratios within one run
 	@$(BIN)/python tests/bench $(ARGS)
 
-live: java $(VENV)/stamp-live ## Against real servers; what cannot be installed is skipped, with its reason
-	@$(BIN)/python tests/live/fetch_zipkin.py || true
+live: peers $(VENV)/stamp-live ## Against real servers; what cannot be installed is skipped, with its reason
+	@for fetch in tests/live/fetch_*.py; do $(BIN)/python $$fetch || true; done
 	@$(BIN)/python -m pytest -m live tests/live
 
-# For the Zipkin server; installed only where the machine is ours to install on.
-java:
-	@command -v java >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
-		{ apt-get update -qq && apt-get install -qq --no-install-recommends default-jre-headless; } >&2 || true
+# For servers that the tests talk to; installed only where the machine is ours to install on.
+peers:
+	@{ command -v java && command -v mvn && command -v npm && command -v logrotate; } >/dev/null \
+		|| test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
+		|| { apt-get update -qq && apt-get install -qq --no-install-recommends \
+			default-jre-headless maven npm logrotate; } >&2 || true
 
 clean:
 	rm -rf $(VENV) .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -45,7 +45,8 @@ def test_json(run: Callable[..., str]) -> None:
     report: dict[str, Any] = msgspec.json.decode(run("--json", "--no-memory", *QUICK))
 
     for rows in report["overhead"].values():
-        names = ["bare", "floor", *ALONE, "Tracing+OTLP", "midwatch", "midwatch+spans"]
+        logged = [f"RequestLog+{place}" for place in ("stdout", "syslog", "fluentd")]
+        names = ["bare", "floor", *ALONE, *logged, "Tracing+OTLP", "midwatch", "midwatch+spans", "json logger"]
         assert [row["variant"] for row in rows][: len(names)] == names
         assert all(row["time"] > 0 for row in rows)
     assert report["skipped"].keys() <= {"assembled"}

@@ -10,6 +10,7 @@ from .exchange import Actor, Exchange, current
 from .health import HealthCheck
 from .install import install
 from .logs import RequestLog
+from .logs.wide import log
 from .metrics import LatencyMetrics
 from .plugin import Plugin
 from .settings import SettingsError
@@ -39,6 +40,7 @@ __all__ = [
     "flush",
     "inject",
     "install",
+    "log",
     "span",
     "trace_client",
 ]

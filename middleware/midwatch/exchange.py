@@ -16,12 +16,13 @@ from opentelemetry.context import Context
 
 from .answers import Outcome
 from .context import get_current
+from .delivery import lost
 from .headers import without_port
 from .plugin import hook_failed
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
 
     from opentelemetry.trace import Span
 
@@ -33,6 +34,9 @@ __all__ = ["KEY", "Actor", "Exchange", "current"]
 
 FORWARDING: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 """Request headers by which proxies say that they forwarded a request."""
+
+NOTED: Final = 128
+"""Fields that an application may add to one line."""
 
 KEY: Final = "midwatch.exchange"
 """Where the exchange is found: in the ASGI scope, the WSGI environ and the OpenTelemetry context."""
@@ -52,8 +56,9 @@ class Exchange:
     __slots__ = (
         "__weakref__", "_actor", "_added", "_extra", "_route", "app_path", "bytes_in", "bytes_out", "client",
         "close_code", "complete", "context", "departure", "disconnected", "duration", "ended", "error", "first_byte",
-        "framework", "kind", "method", "moments", "native", "on_message", "outcome", "path", "peer", "request_id",
-        "scheme", "span", "span_id", "started", "started_at", "status", "trace_flags", "trace_id",
+        "framework", "kind", "method", "moments", "native", "noted", "on_body", "on_message", "outcome", "path", "peer",
+        "probe", "request_id", "scheme", "span", "span_id", "started", "started_at", "status", "trace_flags",
+        "trace_id",
     )  # fmt: skip
 
     kind: str
@@ -102,6 +107,12 @@ class Exchange:
     """Of a websocket (RFC 6455 section 7.4)."""
     on_message: Callable[[str, int], object] | None
     """Told of each message of a websocket: `SENT` or `RECEIVED`, and its bytes or characters."""
+    on_body: Callable[[bytes], object] | None
+    """Told of each piece of the request's body that the application reads; set in `on_request`."""
+    probe: bool
+    """Asked by who operates the service, and answered by Midwatch: health, metrics."""
+    noted: dict[str, Any] | None
+    """What the application adds to the line of its request (see `midwatch.log`)."""
     error: BaseException | None
     """What left the application, or what its framework turned into a 500; the latest of several."""
     outcome: Outcome | None
@@ -133,11 +144,11 @@ class Exchange:
         self.context = Context({**around, KEY: self}) if around else Context({KEY: self})
         self.kind = "http"
         self.peer = self.client = self._route = self.first_byte = self.ended = self.status = self.close_code = None
-        self.departure = self.on_message = None
+        self.departure = self.on_message = self.on_body = self.noted = None
         self.error = self.outcome = self.span = self.trace_id = self.span_id = self.request_id = None
         self._actor = self._added = self._extra = None
         self.bytes_in = self.bytes_out = self.trace_flags = 0
-        self.complete = self.disconnected = False
+        self.complete = self.disconnected = self.probe = False
         self.duration = 0.0
 
     @property
@@ -226,6 +237,16 @@ class Exchange:
             with _first:  # Threads of one request may both be first.
                 self._extra = {} if self._extra is None else self._extra
         return self._extra
+
+    def note(self, fields: Mapping[str, Any]) -> None:
+        """Add *fields* to the line of this request; those beyond `NOTED` are counted as lost."""
+        with _first:
+            noted = self.noted = {} if self.noted is None else self.noted
+            for name, value in fields.items():
+                if len(noted) < NOTED or name in noted:
+                    noted[name] = value
+                else:
+                    lost("fields of request lines")
 
     @property
     def error_type(self) -> str | None:

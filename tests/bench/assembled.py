@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -12,10 +10,9 @@ from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from pythonjsonlogger.json import JsonFormatter
 from sentry_sdk.transport import Transport
 
-__all__ = ["flush_spans", "json_logger", "span_ids", "start_sentry", "start_tracing", "versions"]
+__all__ = ["flush_spans", "span_ids", "start_sentry", "start_tracing", "versions"]
 
 PACKAGES: Final = (
     "opentelemetry-sdk", "opentelemetry-instrumentation-asgi", "opentelemetry-instrumentation-flask",
@@ -53,18 +50,6 @@ def flush_spans() -> None:
 def start_sentry() -> None:
     """Set Sentry up as its documentation does, errors only, with what it integrates by itself."""
     sentry_sdk.init(dsn="https://key@localhost/1", transport=_NoTransport)
-
-
-def json_logger(*filters: logging.Filter) -> logging.Logger:
-    """The logger of a request log: python-json-logger on a stream to `/dev/null`."""
-    handler = logging.StreamHandler(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
-    handler.setFormatter(JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    for each in filters:
-        handler.addFilter(each)
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    return logging.getLogger("shop.request")
 
 
 def span_ids() -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from functools import partial
 from time import process_time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 
@@ -18,6 +19,7 @@ from . import apps, watched
 from .calls import Answer, ASGICaller, WSGICaller
 from .floor_asgi import FloorASGI
 from .floor_wsgi import FloorWSGI
+from .jsonlog import JSON_LOGGER, jsonlog_asgi, jsonlog_wsgi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,14 +60,15 @@ class Hello(msgspec.Struct):
 
 
 class Variant(NamedTuple):
-    """An application, and how to have everything delivered that it queued."""
+    """An application, how to have everything delivered that it queued, and what it needs before it is timed."""
 
     app: Any
     settle: Callable[[], object] = lambda: None
+    prepare: Callable[[], object] = lambda: None
 
 
 class Bench:
-    """The variants of one process: `watched`, `assembled`, or `plain` (the bare app beside the same imports)."""
+    """The variants of one process: `watched`, `jsonlog`, `assembled`, or `plain` (the bare app beside its imports)."""
 
     def __init__(self, protocol: str, kind: str) -> None:
         asgi = protocol == "asgi"
@@ -76,6 +79,8 @@ class Bench:
         self.hello = Hello({})
         if kind == "watched":
             self._add_watched()
+        elif kind == "jsonlog":
+            self.variants[JSON_LOGGER] = Variant(jsonlog_asgi() if asgi else jsonlog_wsgi())
         else:
             self._add_assembled(asgi, only_import=kind == "plain")
         for name, variant in self.variants.items():
@@ -87,7 +92,9 @@ class Bench:
         floor = self._floor(self._bare())
         self.variants["floor"] = Variant(floor, floor.book.flush)
         for name in watched.VARIANTS:
-            self.variants[name] = Variant(watched.watch(self._bare(), name), watched.flush)
+            self.variants[name] = Variant(
+                watched.watch(self._bare(), name), watched.flush, partial(watched.prepare, name)
+            )
 
     def _add_assembled(self, asgi: bool, *, only_import: bool) -> None:
         try:
@@ -109,6 +116,7 @@ class Bench:
     def time(self, name: str, count: int) -> Timing:
         """Time *count* requests."""
         variant = self.variants[name]
+        variant.prepare()
         self._caller.time(variant.app, LEAD_IN)
         variant.settle()
         # Garbage of the variant before; collection stays on meanwhile, as in production.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from . import child, memory, receiver, server, soak, spans
+from . import child, memory, receiver, server, sinks, soak, spans
 from .figures import Row, Target, rows_of, targets_of
 from .load import Load, measure_load
 from .memory import Memory, measure_memory
@@ -45,7 +45,7 @@ class Report(msgspec.Struct):
 
 def main(arguments: Sequence[str]) -> int:
     """Run the benchmark, or the part of it that another process asks for; the exit code."""
-    if arguments and arguments[0] in {"child", "memory", "receiver", "soak", "spans"}:
+    if arguments and arguments[0] in {"child", "memory", "receiver", "sinks", "soak", "spans"}:
         # Ctrl-C is for the parent, which ends us.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     match list(arguments):
@@ -55,6 +55,8 @@ def main(arguments: Sequence[str]) -> int:
             return server.main(variant, int(descriptor), None if core == "None" else int(core))
         case ["memory", requests]:
             return memory.main(int(requests))
+        case ["sinks"]:
+            return sinks.main()
         case ["receiver", failing]:
             return receiver.main(float(failing))
         case ["spans", whose, port]:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from .jsonlog import JSON_LOGGER
 from .rounds import PROTOCOLS
-from .watched import ALL
+from .watched import ALL, LOGGED
 
 if TYPE_CHECKING:
     from .load import Load
@@ -19,6 +20,7 @@ __all__ = ["Row", "Target", "part", "rows_of", "targets_of"]
 
 OF_ASSEMBLED: Final = 1 / 30
 OF_FLOOR: Final = {"asgi": 2.2, "wsgi": 1.5}
+OF_JSON_LOGGER: Final = 1 / 3
 SPAN: Final = 6.0
 SENT_OF_SDK: Final = 1 / 10
 MADE_OF_SDK: Final = 1 / 5
@@ -97,6 +99,7 @@ def targets_of(
     for protocol, title in PROTOCOLS.items():
         rows = {row.variant: row for row in tables[protocol]}
         targets += _all_six(protocol, f"all six, {title}", rows.get(ALL))
+        targets.append(_logs(title, rows))
     targets += _spans(ours, sdk)
     targets.append(_load(load))
     targets.append(_memory(memory))
@@ -114,6 +117,21 @@ def _all_six(protocol: str, name: str, row: Row | None) -> list[Target]:
         of_floor.figure = f"{row.of_floor:.2f} x by time, {row.cpu_of_floor:.2f} x by CPU"
         of_floor.met = max(row.of_floor, row.cpu_of_floor) <= most
     return [of_assembled, of_floor]
+
+
+def _logs(title: str, rows: dict[str, Row]) -> Target:
+    """The dearest destination of a request line, beside what people write themselves."""
+    target = Target(f"a request line, {title}", "not measured", f"at most {part(OF_JSON_LOGGER)} of a JSON logger")
+    peer = rows.get(JSON_LOGGER)
+    dearest = max((rows[name] for name in ("RequestLog", *LOGGED) if name in rows), key=_over, default=None)
+    if peer is not None and dearest is not None and peer.over > 0:
+        ratio = dearest.over / peer.over
+        target.figure, target.met = f"{part(ratio)} by time ({dearest.variant})", ratio <= OF_JSON_LOGGER
+    return target
+
+
+def _over(row: Row) -> float:
+    return row.over
 
 
 def _spans(ours: SpanCost, sdk: SpanCost | None) -> list[Target]:

@@ -85,7 +85,7 @@ def measure(rounds: int, count: int, tell: Callable[[str], None]) -> dict[str, M
     with ExitStack() as stack:
         children: list[tuple[str, _Child]] = []
         for protocol, title in PROTOCOLS.items():
-            for kind in ("watched", "assembled", "plain"):
+            for kind in ("watched", "jsonlog", "assembled", "plain"):
                 tell(f"starting {kind} on {title}")
                 children.append((protocol, stack.enter_context(_Child(protocol, kind))))
         measured = {protocol: _empty(child for of, child in children if of == protocol) for protocol in PROTOCOLS}

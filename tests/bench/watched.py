@@ -10,10 +10,12 @@ from typing import Any, Final
 
 from midwatch import flush, install
 from midwatch.delivery import channels
+from midwatch.logs import configure_logging
 
 from .receiver import receiver
+from .sinks import Sinks, sinks
 
-__all__ = ["ALL", "SIX", "SPANS", "VARIANTS", "dropped", "flush", "watch"]
+__all__ = ["ALL", "LOGGED", "SIX", "SPANS", "VARIANTS", "dropped", "flush", "prepare", "watch"]
 
 SINK: Final = f"file://{os.devnull}"
 
@@ -30,7 +32,14 @@ SIX: Final = {
 ALL: Final = "midwatch"
 SPANS: Final = "midwatch+spans"
 TRACED: Final = "Tracing+OTLP"
-VARIANTS: Final = (*SIX, TRACED, ALL, SPANS)
+LOGGED: Final = {
+    "RequestLog+stdout": "stdout",
+    "RequestLog+syslog": "syslog+tcp://127.0.0.1:{syslog}",
+    "RequestLog+fluentd": "fluentd://127.0.0.1:{fluentd}",
+}
+"""Where the lines of a variant go; stdout is `/dev/null` here."""
+
+VARIANTS: Final = (*SIX, *LOGGED, TRACED, ALL, SPANS)
 
 _collector = ExitStack()
 """One for the process, started when a variant wants it."""
@@ -43,7 +52,7 @@ def watch(app: Any, variant: str) -> Any:
         for name, section in SIX.items()
     }
     if settings["log"] is not False:
-        settings["log"] = {"to": [SINK]}
+        settings["log"] = {"to": [_place(variant)]}
     if variant in {SPANS, TRACED}:
         settings["trace"] = {"to": [_otlp()]}
     return install(app, settings)
@@ -53,6 +62,23 @@ def watch(app: Any, variant: str) -> Any:
 def _otlp() -> str:
     atexit.register(_collector.close)
     return f"otlp://127.0.0.1:{_collector.enter_context(receiver()).port}"
+
+
+@cache
+def _sinks() -> Sinks:
+    atexit.register(_collector.close)
+    return _collector.enter_context(sinks())
+
+
+def _place(variant: str) -> str:
+    url = LOGGED.get(variant, SINK)
+    return url if "{" not in url else url.format(**_sinks()._asdict())
+
+
+def prepare(variant: str) -> None:
+    """Have lines go where *variant* wants them: handlers belong to the process, and each variant has set its own."""
+    if variant.startswith("RequestLog") or variant in {ALL, SPANS}:
+        configure_logging(to=[_place(variant)])
 
 
 def dropped() -> int:

@@ -3,19 +3,16 @@ The Zipkin server, fetched once from Maven Central and compared with the digest 
 
     python tests/live/fetch_zipkin.py
 
-Maven fetches it where Maven is installed, because it knows the mirrors of its machine; else it comes over HTTPS from
-`MAVEN_CENTRAL`. Exit status: 0 it is there, 1 it is not, and stderr says why.
+Maven fetches it, because it knows the mirrors of its machine. Exit status: 0 it is there, 1 it is not, and stderr says
+why.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from pathlib import Path
 
 VERSION = "3.6.1"
@@ -24,7 +21,6 @@ NAME = f"zipkin-server-{VERSION}-exec.jar"
 JAR = Path(__file__).parents[2] / ".venv" / "zipkin" / NAME
 """Where it is kept; `make clean` removes it."""
 
-CENTRAL = os.environ.get("MAVEN_CENTRAL", "https://repo1.maven.org/maven2").rstrip("/")
 PATIENCE = 300
 """Seconds for 130 MB."""
 
@@ -46,10 +42,7 @@ def fetch() -> Path:
     with tempfile.TemporaryDirectory(dir=JAR.parent) as folder:
         part = Path(folder) / NAME
         try:
-            if shutil.which("mvn") is None:
-                _over_https(part)
-            else:
-                _by_maven(part.parent)
+            _by_maven(part.parent)
         except (OSError, subprocess.SubprocessError) as error:
             raise MissingError(f"{NAME} cannot be fetched: {error}") from None
         with part.open("rb") as file:
@@ -70,12 +63,6 @@ def _by_maven(folder: Path) -> None:
         timeout=PATIENCE,
         stdout=sys.stderr,
     )
-
-
-def _over_https(part: Path) -> None:
-    url = f"{CENTRAL}/io/zipkin/zipkin-server/{VERSION}/{NAME}"
-    with urllib.request.urlopen(url, timeout=PATIENCE) as answer, part.open("wb") as file:
-        shutil.copyfileobj(answer, file)
 
 
 if __name__ == "__main__":

@@ -190,3 +190,16 @@ def test_it_survives_the_end_of_standard_logging() -> None:
     one.close()
     one.handle(logging.makeLogRecord({"msg": "after"}))
     assert len(queued) == 1
+
+
+def test_a_shipper_does_not_ship_what_it_says_of_itself(
+    root: Callable[[], logging.Logger], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A network that fails is told of elsewhere: on stderr, where there is no other destination."""
+    root()
+    configure_logging(to=["syslog+udp://127.0.0.1:9"], root=True)
+    logging.getLogger("midwatch.delivery").warning("the destination fails")
+    assert flush()
+    assert capfd.readouterr().err.count("the destination fails") == 1
+    handlers = [handler for handler in logging.getLogger().handlers if isinstance(handler, DeliveryHandler)]
+    assert [handler._entries for handler in handlers] == [True]

@@ -16,10 +16,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from midwatch import inject, install
+from midwatch.routes import route_pattern
 from midwatch.testing import ScriptedApp, call_asgi, call_wsgi
 from midwatch.tracing import Sampler, Tracing
 from midwatch.tracing.export import finished_spans
-from midwatch.tracing.sampling import ALL, route_pattern, threshold, with_threshold
+from midwatch.tracing.sampling import ALL, threshold, with_threshold
 from midwatch.tracing.traceparent import clean_tracestate
 
 CALLER = "0af7651916cd43dd8448eb211c80319c"

@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING, Any, Final, final
 from opentelemetry.trace import get_current_span
 from pythonjsonlogger.core import RESERVED_ATTRS, BaseJsonFormatter
 
+from ..destinations.entry import Entry
+from ..redaction import DEFAULT, Redactor
 from ..service import Service
 from ..tracing.span import Span
-from .line import RequestLine
+from .flavours import flavour
+from .line import RequestLine, WideLine
 from .record import ReadyRecord
-from .safe import encode_line, safe_text
+from .safe import LENGTH, encode_line, safe_text
 from .timestamp import rfc3339
 
 if TYPE_CHECKING:
     import logging
 
-__all__ = ["JsonFormatter", "rfc3339"]
+__all__ = ["JsonFormatter", "rfc3339", "trace_fields"]
 
 STACK: Final = 16_000
 """Characters of a traceback that one line carries; the end is the part that says what happened."""
@@ -39,24 +42,57 @@ class JsonFormatter(BaseJsonFormatter):
 
     Args:
         service: Named in every line; by default what the `OTEL_*` variables say.
+        fields: How fields are called: `otel`, `ecs`, `gcp` or `datadog`.
+        project: Of Google Cloud, for `gcp`.
+        redactor: Hides secrets in what the application logs.
+
+    Attributes:
+        flavour: Translates the fields of a line; None for `otel`.
+
+    Raises:
+        ValueError: no such *fields*.
     """
 
-    def __init__(self, service: Service | None = None) -> None:
+    def __init__(
+        self,
+        service: Service | None = None,
+        *,
+        fields: str = "otel",
+        project: str | None = None,
+        redactor: Redactor = DEFAULT,
+    ) -> None:
         super().__init__()
+        self._redactor = redactor
         self._service = (service or Service.known()).fields()
+        self.flavour = flavour(fields, project)
 
     def format(self, record: logging.LogRecord) -> str:
         """The line of *record*, without a newline; never raises."""
         if type(record) is ReadyRecord:
             line = record.line
-            return line.text() if isinstance(line, RequestLine) else encode_line(line)
+            if self.flavour is None and isinstance(line, RequestLine | WideLine):
+                return line.text()
+            fields = dict(record.fields)
+        else:
+            fields = self._fields(record)
+        if self.flavour is not None:
+            fields = self.flavour(fields)
+        return encode_line(fields)
+
+    def entry(self, record: logging.LogRecord) -> Entry:
+        """The line of *record* as networks have it."""
+        fields = record.fields if type(record) is ReadyRecord else trace_fields()
+        ids = (fields.get(name) for name in ("trace_id", "span_id", "trace_flags"))
+        return Entry(record.created, record.levelname, record.name, self.format(record), *ids)
+
+    def _fields(self, record: logging.LogRecord) -> dict[str, Any]:
         fields: dict[str, Any] = {
             "timestamp": rfc3339(record.created),
             "level": record.levelname,
             "logger": record.name,
-            "message": _message(record),
+            "message": self._redactor.value("", _message(record), LENGTH),
             **self._service,
-            **_trace(),
+            **trace_fields(),
         }
         if record.exc_info or record.exc_text:
             self._add_exception(fields, record)
@@ -64,8 +100,8 @@ class JsonFormatter(BaseJsonFormatter):
             fields["stack"] = safe_text(record.stack_info)
         for key, value in record.__dict__.items():
             if key not in RESERVED and key not in fields:
-                fields[key] = value
-        return encode_line(fields)
+                fields[key] = self._redactor.field(key, value)
+        return fields
 
     def _add_exception(self, fields: dict[str, Any], record: logging.LogRecord) -> None:
         info = record.exc_info
@@ -73,7 +109,7 @@ class JsonFormatter(BaseJsonFormatter):
         if error is not None:
             kind = type(error)
             fields["exception.type"] = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
-            fields["exception.message"] = safe_text(error)
+            fields["exception.message"] = self._redactor.value("", safe_text(error), LENGTH)
         elif not record.exc_text:
             return
         # A record from another process has the text alone.
@@ -81,7 +117,8 @@ class JsonFormatter(BaseJsonFormatter):
             text = str(record.exc_text or self.formatException(info))
         except Exception as problem:
             text = f"<traceback that raises {type(problem).__name__}>"
-        fields["exception.stacktrace"] = text if len(text) <= STACK else "…" + text[-STACK:]
+        text = text if len(text) <= STACK else "…" + text[-STACK:]
+        fields["exception.stacktrace"] = self._redactor.value("", text, LENGTH)
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -91,8 +128,12 @@ def _message(record: logging.LogRecord) -> str:
         return f"{safe_text(record.msg)} <arguments that raise {type(error).__name__}>"
 
 
-def _trace() -> dict[str, str]:
-    """`trace_id`, `span_id` and `trace_flags` of the current span, whoever made it."""
+def trace_fields() -> dict[str, str]:
+    """
+    `trace_id`, `span_id` and `trace_flags` of the current span, whoever made it; empty outside of one.
+
+    For loggers that do not go through `logging`: with them, every line of the application belongs to its trace.
+    """
     span = get_current_span()
     if isinstance(span, Span):
         return {"trace_id": span.trace_id, "span_id": span.span_id, "trace_flags": f"{span.trace_flags:02x}"}

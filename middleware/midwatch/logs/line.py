@@ -8,16 +8,20 @@ fields (`timestamp`, `message`, the host without its port) is made then.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
+from ..destinations.entry import Entry
 from ..headers import without_port
 from .safe import encode_line, plain_fields
 from .timestamp import rfc3339
 
-__all__ = ["RequestLine"]
+if TYPE_CHECKING:
+    from .flavours import Flavour
+
+__all__ = ["RequestLine", "WideLine"]
 
 MAX_TEXT: Final = 1024
 """Characters that a stranger may put into one field."""
@@ -74,6 +78,14 @@ class RequestLine(msgspec.Struct, omit_defaults=True, gc=False):
             self.message = f"{self.method} {self.path} {self.status or '-'}"
         return self
 
+    @property
+    def created(self) -> float:
+        """Seconds since the epoch."""
+        when = self.timestamp
+        if isinstance(when, str):
+            return datetime.fromisoformat(when).timestamp()
+        return when.timestamp() if isinstance(when, datetime) else when
+
     def fields(self) -> dict[str, Any]:
         """The line as a mapping."""
         return plain_fields(self.finish())
@@ -81,3 +93,56 @@ class RequestLine(msgspec.Struct, omit_defaults=True, gc=False):
     def text(self) -> str:
         """The line as JSON."""
         return encode_line(self.finish())
+
+    def entry(self) -> Entry:
+        """The line as networks have it."""
+        text = self.text()
+        flags = self.trace_flags
+        return Entry(self.created, self.level, self.logger, text, self.trace_id, self.span_id, flags)
+
+
+NAMES: Final = frozenset(info.encode_name for info in msgspec.structs.fields(RequestLine))
+"""What nothing that an application adds can overwrite."""
+
+
+@final
+class WideLine:
+    """
+    A request line with fields of the application, and what else the settings ask for.
+
+    Args:
+        line: The request.
+        more: Its further fields, as JSON can say them.
+        flavour: Translates the names, None for ours.
+    """
+
+    __slots__ = ("_flavour", "line", "more")
+
+    def __init__(self, line: RequestLine, more: dict[str, Any], flavour: Flavour | None = None) -> None:
+        self.line = line
+        self.more = more
+        self._flavour = flavour
+
+    def flavoured(self, flavour: Flavour) -> WideLine:
+        """The same line in other words."""
+        return WideLine(self.line, self.more, flavour)
+
+    def fields(self) -> dict[str, Any]:
+        """The line as a mapping, by our names."""
+        return {**self.line.fields(), **self._added()}
+
+    def _added(self) -> dict[str, Any]:
+        return {name: value for name, value in self.more.items() if name not in NAMES}
+
+    def text(self) -> str:
+        """The line as JSON."""
+        if self._flavour is not None:
+            return encode_line(self._flavour(self.fields()))
+        text, added = self.line.text(), self._added()
+        return f"{text[:-1]},{encode_line(added)[1:]}" if added else text
+
+    def entry(self) -> Entry:
+        """The line as networks have it."""
+        line = self.line
+        text = self.text()
+        return Entry(line.created, line.level, line.logger, text, line.trace_id, line.span_id, line.trace_flags)

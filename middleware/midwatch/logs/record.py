@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, final
 
-from .line import RequestLine
+from .line import RequestLine, WideLine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,14 +24,19 @@ class ReadyRecord(logging.LogRecord):
     of that is made when somebody looks.
 
     Args:
-        line: What will be written: a `RequestLine`, or fields in their order.
+        line: What will be written: the line of a request, or fields in their order.
     """
 
     __slots__ = ("line",)
-    line: RequestLine | Mapping[str, Any]
+    line: RequestLine | WideLine | Mapping[str, Any]
 
     def __init__(
-        self, logger: str, level: int, level_name: str, created: float, line: RequestLine | Mapping[str, Any]
+        self,
+        logger: str,
+        level: int,
+        level_name: str,
+        created: float,
+        line: RequestLine | WideLine | Mapping[str, Any],
     ) -> None:
         self.name = logger
         self.levelno = level
@@ -42,7 +47,7 @@ class ReadyRecord(logging.LogRecord):
     @property
     def fields(self) -> Mapping[str, Any]:
         """The line as a mapping."""
-        if isinstance(self.line, RequestLine):
+        if isinstance(self.line, RequestLine | WideLine):
             self.line = self.line.fields()
         return self.line
 

@@ -1,9 +1,9 @@
 """
 `RequestLog`: one JSON line for each exchange, whatever its outcome.
 
-Fields follow OpenTelemetry; what is unknown is left out. The path is logged, the query and headers are not, except the
-user agent. The line goes through the logger `midwatch.request`: level INFO, WARNING where the client left or the app
-stopped early, ERROR for failures.
+Fields follow OpenTelemetry; what is unknown is left out. The path is logged, the query and headers only as far as they
+are asked for, except the user agent. The line goes through the logger `midwatch.request`: level INFO, WARNING where the
+client left or the app stopped early, ERROR for failures. What the application adds with `midwatch.log` comes last.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from ..answers import Outcome
 from ..headers import HeaderNames
 from ..plugin import Plugin
 from ..service import Service
-from .line import RequestLine
+from .keep import Keep
+from .line import RequestLine, WideLine
 from .record import ReadyRecord
+from .shown import Shown
 
 if TYPE_CHECKING:
     from ..exchange import Exchange
@@ -46,15 +48,26 @@ class RequestLog(Plugin):
 
     Args:
         service: Named in every line.
+        keep: Which requests have a line, and at which level; by default all, but for probes that pass.
+        shown: What of a request is in its line only if somebody asks for it.
     """
 
-    def __init__(self, *, service: Service | None = None) -> None:
+    def __init__(self, *, service: Service | None = None, keep: Keep | None = None, shown: Shown | None = None) -> None:
         self._service, self._version, self._environment, _ = service or Service.known()
         self._logger = logging.getLogger(LOGGER)
+        self._keep = keep or Keep()
+        self._shown = shown or Shown()
+        self._always, self._plain = self._keep.always, not self._shown
 
     def on_finish(self, exchange: Exchange) -> None:
         """Log the exchange."""
         level, level_name, outcome = LEVELS[exchange.outcome]  # type: ignore[index]  # decided by now
+        ratio: float | None = None
+        if not self._always or exchange.probe:
+            verdict = self._keep.verdict(exchange, level, level_name)
+            if verdict is None:
+                return
+            level, level_name, ratio = verdict
         logger = self._logger
         if not logger.isEnabledFor(level):
             return
@@ -88,6 +101,9 @@ class RequestLog(Plugin):
             outcome,
             None if outcome == "ok" else exchange.error_type,
         )
-        record = ReadyRecord(LOGGER, level, level_name, ended, line)
+        whole: RequestLine | WideLine = line
+        if not self._plain or exchange.noted is not None or exchange.on_body is not None or ratio is not None:
+            whole = WideLine(line, self._shown.fields(exchange, ratio))
+        record = ReadyRecord(LOGGER, level, level_name, ended, whole)
         # handle() is callHandlers() behind the filters of the logger, which hardly ever has any.
         (logger.handle if logger.filters else logger.callHandlers)(record)

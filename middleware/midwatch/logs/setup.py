@@ -11,13 +11,17 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ..destinations import lines_to
+from ..destinations import entries_to, is_network, lines_to
+from ..redaction import DEFAULT, Redactor
 from ..service import Service
+from .access import mute_access_logs, unmute_access_logs
 from .formatter import JsonFormatter
-from .handler import DeliveryHandler
+from .handler import DELIVERY, DeliveryHandler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ..destinations import SpillTo
 
 __all__ = ["configure_logging", "reassert"]
 
@@ -26,27 +30,38 @@ def configure_logging(
     *,
     to: Sequence[str] = ("stdout",),
     service: Service | None = None,
+    fields: str = "otel",
+    project: str | None = None,
     root: bool | None = None,
     level: str = "INFO",
     propagate: bool = True,
+    access_logs: bool | None = None,
+    spill: SpillTo | None = None,
+    redactor: Redactor = DEFAULT,
 ) -> None:
     """
     Send log lines to their destinations. A second call replaces the handlers of the first.
 
     Args:
-        to: `stdout`, `stderr` or `file:///path`, one or several.
+        to: `stdout`, `stderr`, `file:///path`, `syslog+tls://host`, `fluentd://host` and their like, one or several.
         service: Named in every line.
+        fields: How fields are called: `otel`, `ecs`, `gcp` or `datadog`.
+        project: Of Google Cloud, for `gcp`.
         root: Whether the root logger gets our handlers: None for "if it has none of its own".
         level: Level of the root logger, where it gets our handlers.
         propagate: Whether request lines also reach the handlers of the root logger.
+        access_logs: Whether servers go on with access logs of their own: None for "unless the root logger is ours".
+        spill: Where lines wait on disk for a network that does not take them.
+        redactor: Hides secrets in what the application logs.
 
     Raises:
         ValueError: a destination that is not known or cannot be opened.
     """
-    formatter = JsonFormatter(service or Service.known())
-    handlers = [DeliveryHandler(lines_to(url), formatter) for url in dict.fromkeys(to)]
+    service = service or Service.known()
+    formatter = JsonFormatter(service, fields=fields, project=project, redactor=redactor)
+    handlers = [_handler(url, formatter, service, spill) for url in dict.fromkeys(to)]
     ours, everything = logging.getLogger("midwatch"), logging.getLogger()
-    for logger in (ours, everything):
+    for logger in (ours, everything, logging.getLogger(DELIVERY)):
         for handler in [handler for handler in logger.handlers if isinstance(handler, DeliveryHandler)]:
             logger.removeHandler(handler)
     ours.propagate = propagate
@@ -59,12 +74,25 @@ def configure_logging(
         for talkative in (logging.getLogger("httpx"), logging.getLogger("httpcore")):
             if talkative.level == logging.NOTSET:
                 talkative.setLevel(logging.WARNING)
+    if access_logs or (access_logs is None and not at_root):
+        unmute_access_logs()
+    else:
+        mute_access_logs()
     for handler in handlers:
         if at_root:
             everything.addHandler(handler)
         if not (at_root and propagate):
             ours.addHandler(handler)
     _handlers[:] = handlers
+    if all(map(is_network, to)):
+        # Somebody has to say that they fail.
+        logging.getLogger(DELIVERY).addHandler(DeliveryHandler(lines_to("stderr"), formatter))
+
+
+def _handler(url: str, formatter: JsonFormatter, service: Service, spill: SpillTo | None) -> DeliveryHandler:
+    if is_network(url):
+        return DeliveryHandler(entries_to(url, service, spill), formatter, entries=True)
+    return DeliveryHandler(lines_to(url), formatter)
 
 
 _handlers: list[DeliveryHandler] = []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import traceback
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from ..redaction import Redactor
 
 __all__ = ["LONGEST_KEY", "LONGEST_NAME", "bounded_name", "stack_of", "weight"]
 
@@ -21,12 +23,11 @@ def bounded_name(name: Any) -> str:
     return safe_text(name)[:LONGEST_NAME]
 
 
-def stack_of(error: BaseException) -> str:
-    """How *error* came about, as text."""
-    try:
-        return "".join(traceback.format_exception(error))
-    except Exception:  # One that was put together by hand, such as a SyntaxError whose text is none.
-        return "".join(traceback.format_tb(error.__traceback__))
+def stack_of(error: BaseException, redactor: Redactor) -> str:
+    """How *error* came about, as text without secrets."""
+    from ..errors.describe import stacktrace  # noqa: PLC0415 - errors need spans first
+
+    return stacktrace(error, redactor)
 
 
 def weight(item: Any, depth: int = 4) -> int:

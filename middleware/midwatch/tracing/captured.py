@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, final
 
+from ..redaction import DEFAULT
+from ..redaction.mask import HEADER_MASK
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from opentelemetry.trace import Span
 
     from ..exchange import Exchange
+    from ..redaction import Redactor
 
 __all__ = ["Captured"]
 
 MAX_TEXT: Final = 1024
-
-_secret: Final = re.compile(r"(?i)authorization|cookie|token|secret|password|api[-_]?key|session|credential").search
 
 
 @final
@@ -28,13 +30,21 @@ class Captured:
         request, response: Names of headers.
         sanitize: Expressions; where one is found in a name, the value becomes `[REDACTED]`, as do those that are
             secrets by their names.
+        redactor: Says which these are, and hides what is secret in other values.
     """
 
-    def __init__(self, request: Iterable[str] = (), response: Iterable[str] = (), sanitize: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        request: Iterable[str] = (),
+        response: Iterable[str] = (),
+        sanitize: Iterable[str] = (),
+        redactor: Redactor = DEFAULT,
+    ) -> None:
+        self._redactor = redactor
         patterns = [re.compile(pattern, re.IGNORECASE).search for pattern in sanitize]
 
         def hidden(name: str) -> bool:
-            return _secret(name) is not None or any(matches(name) for matches in patterns)
+            return any(matches(name) for matches in patterns)
 
         self._request = [(n.lower(), f"http.request.header.{n.lower()}", hidden(n)) for n in request]
         self._response = [(n.lower(), f"http.response.header.{n.lower()}", hidden(n)) for n in response]
@@ -48,4 +58,5 @@ class Captured:
             for name, key, hidden in names:
                 value = header(name)
                 if value is not None:
-                    span.set_attribute(key, ["[REDACTED]" if hidden else value[:MAX_TEXT]])
+                    shown = HEADER_MASK if hidden else self._redactor.header(name, value, MAX_TEXT)
+                    span.set_attribute(key, [shown])

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Final
 
 from ..headers import HeaderNames, port_of, without_port
+from ..redaction import DEFAULT
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from ..exchange import Exchange
+    from ..redaction import Redactor
 
-__all__ = ["METHODS", "MIDWATCH_OUTCOME", "known_method", "redact_query", "request_attributes", "response_attributes",
-           "url_of"]  # fmt: skip
+__all__ = ["METHODS", "MIDWATCH_OUTCOME", "known_method", "request_attributes", "response_attributes", "url_of"]
 
 _told = os.environ.get("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "")
 
@@ -31,67 +31,10 @@ PLACES: Final = 256
 
 MIDWATCH_OUTCOME: Final = "midwatch.outcome"
 
-_signed: Final = frozenset(
-    {"AWSAccessKeyId", "Signature", "sig", "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token",
-     "X-Goog-Signature"}
-)  # fmt: skip
-"""Names whose values the conventions want redacted; case counts."""
-
-_secret: Final = re.compile(
-    r"(?i)pass|pwd|secret|token|session|credential|signature|auth|api[-_]?key"
-    r"|\b(?:key|code|jwt|sid|otp|pin|assertion)\b"
-).search
-"""Names whose values we do not trust either: reset links, OAuth answers, keys of APIs."""
-
-
-BARE: Final = 32
-"""Characters that a piece of a query without a value may have: more, and it is no name."""
-
-
-def _suspicious(query: str) -> bool:
-    return len(query) > BARE or "%" in query or _secret(query) is not None or any(name in query for name in _signed)
-
 
 def known_method(method: str) -> str:
     """*method*, or `_OTHER`."""
     return method if method in METHODS else "_OTHER"
-
-
-def redact_query(query: str) -> str:
-    """*query* with the values replaced that are, or by their names may be, secrets."""
-    query = query[:MAX_TEXT]
-    return "&".join(map(_piece, query.split("&"))) if _suspicious(query) else query
-
-
-def _piece(piece: str) -> str:
-    """What is between two ampersands; some take semicolons for such too, others for a part of the value."""
-    shown: list[str] = []
-    for part in piece.split(";"):
-        shown.append(_redacted(part))
-        if shown[-1] != part:
-            break
-    return ";".join(shown)
-
-
-def _redacted(part: str) -> str:
-    name, equals, value = part.partition("=")
-    if len(name) > BARE and not value.strip("="):
-        return "REDACTED"
-    if not name:
-        return "=REDACTED" if len(value) > BARE or _tells(value) else part
-    if not equals:
-        return "REDACTED" if _tells(name) else part
-    return f"{name}=REDACTED" if _tells(name) or _has_query(value) else part
-
-
-def _tells(name: str) -> bool:
-    # "%": an encoded name could spell anything.
-    return name in _signed or "%" in name or _secret(name) is not None
-
-
-def _has_query(value: str) -> bool:
-    """Whether *value* is an address that carries a secret on, as of where to go after a login."""
-    return ("=" in value or "%" in value) and (_secret(value) is not None or any(name in value for name in _signed))
 
 
 def url_of(exchange: Exchange) -> str:
@@ -116,7 +59,7 @@ def _place(host: str, scheme: str) -> tuple[str, int | None]:
     return place
 
 
-def request_attributes(exchange: Exchange) -> dict[str, AttributeValue]:
+def request_attributes(exchange: Exchange, redactor: Redactor = DEFAULT) -> dict[str, AttributeValue]:
     """What is known of the request from the start, for samplers too; what is unknown is left out."""
     method = exchange.method
     attributes: dict[str, AttributeValue] = {
@@ -128,7 +71,7 @@ def request_attributes(exchange: Exchange) -> dict[str, AttributeValue]:
         attributes["http.request.method"] = "_OTHER"
         attributes["http.request.method_original"] = method[:MAX_TEXT]
     if query := exchange.query:
-        attributes["url.query"] = redact_query(query)
+        attributes["url.query"] = redactor.query(query)
     if version := exchange.http_version:
         attributes["network.protocol.version"] = version
     if exchange.client is not None:

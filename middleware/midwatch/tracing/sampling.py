@@ -15,20 +15,18 @@ from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
+from ..routes import MAX_PATH, route_pattern
 from .traceparent import MAX_LENGTH, MAX_MEMBERS, clean_tracestate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Sampler", "decide", "route_pattern"]
+__all__ = ["Sampler", "decide"]
 
 ALL: Final = 1 << 56
 
 DIGITS: Final = 4
 """Digits of a threshold behind its leading `f`s; more tell a backend nothing and cost every request bytes."""
-
-MAX_PATH: Final = 1024
-"""Characters of a path that routes are compared with; strangers write it."""
 
 MAX_OWN: Final = 256
 """Characters of the value of our entry in `tracestate`."""
@@ -57,35 +55,6 @@ def threshold(ratio: float) -> Threshold:
     leading = len(digits) - len(digits.lstrip("f"))
     text = digits[: leading + DIGITS].rstrip("0") or "0"
     return Threshold(int(text.ljust(14, "0"), 16), text)
-
-
-def route_pattern(route: str) -> re.Pattern[str]:
-    """
-    What matches `METHOD path` for a *route* such as `POST /orders/{id}`, `/static/*` or `/users/<int:id>`.
-
-    The sampler is asked before anything has routed, so it looks at the path. Without a method, any one matches.
-    """
-    method, space, path = route.rpartition(" ")
-    pattern = re.escape(method.strip()) if space else "[^ ]*"
-    first, *rest = _anything.split(path)
-    pattern += f" {_parts(first, last=not rest)}"
-    if rest:
-        # What has matched as early as it can is never tried again: strangers choose the path, and would make us try.
-        pattern += "".join(f"(?>.*?{_parts(middle)})" for middle in rest[:-1]) + f".*{_parts(rest[-1], last=True)}"
-    return re.compile(pattern, re.DOTALL)
-
-
-_anything: Final = re.compile(r"\*|\{[^{}/]*:path\}|<path:[^<>/]*>")
-_parameter: Final = re.compile(r"\{[^{}/]*\}|<[^<>/]*>")
-
-
-def _parts(template: str, *, last: bool = False) -> str:
-    """The pattern of a *template* in which only parameters may vary; the *last* one may not stop too early."""
-    first, *rest = [re.escape(text) for text in _parameter.split(template)]
-    patterns = [f"(?>[^/]+?{text})" for text in rest]
-    if last and rest:
-        patterns[-1] = f"[^/]+{rest[-1]}"
-    return first + "".join(patterns)
 
 
 @final

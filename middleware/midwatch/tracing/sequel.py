@@ -46,7 +46,9 @@ def sequel_of(span: Span, exchange: Exchange | None) -> Span:
 
 def note_error(span: Any, exchange: Exchange, error: BaseException) -> None:
     """Record *error* on the span of what raised it, unless the application, or a library, has done so."""
-    from ..errors.text import shown  # noqa: PLC0415 - errors need tracing first
+    from .policy import policy  # noqa: PLC0415 - formats need spans first
+
+    shown = policy.redactor.text
 
     # What Starlette answers with a 500 it raises again, once that is sent: the request failed, not what followed.
     if type(span) is Span and not _failed(exchange):

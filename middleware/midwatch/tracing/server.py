@@ -18,6 +18,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from ..answers import Outcome
 from ..headers import HeaderName
 from ..plugin import Plugin
+from ..redaction import DEFAULT
 from .arrival import Arrivals, formats_of
 from .baggage import BAGGAGE
 from .conventions import METHODS, request_attributes, response_attributes, url_of
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     import opentelemetry.trace as otel
 
     from ..exchange import Exchange
+    from ..redaction import Redactor
     from ..service import Service
     from .captured import Captured
     from .formats import Incoming
@@ -77,6 +79,7 @@ class Tracing(Plugin):
             hosts below it, `*` is any.
         operations: Whether FastAPI's own spans of dependencies, endpoints and serialization are wanted.
         be_global: Whether to be OpenTelemetry's provider and propagator, unless the application has set some.
+        redactor: Hides what is secret in queries, exceptions and addresses of calls.
 
     Raises:
         ValueError: a destination, format or expression that is none, or a *request_id* that names no header.
@@ -99,6 +102,7 @@ class Tracing(Plugin):
         propagate_to: Iterable[str] = (),
         operations: bool = False,
         be_global: bool = True,
+        redactor: Redactor = DEFAULT,
     ) -> None:
         self._export = exporter(tuple(to), service)
         self._request_id = None if request_id is None else HeaderName(request_id)
@@ -111,8 +115,10 @@ class Tracing(Plugin):
         self._captured = captured or None
         self._messages = messages
         self._global = be_global
+        self._redactor = redactor
         self._sdk: otel.Tracer | None = None
-        policy.adopt(self._export, sampler, formats_of(send), propagate_to, operations=operations)
+        formats = formats_of(send)
+        policy.adopt(self._export, sampler, formats, propagate_to, operations=operations, redactor=redactor)
 
     def joining(self) -> tuple[otel.TracerProvider, bool]:
         """For frameworks that trace by themselves: with which provider, and whether more than the server span."""
@@ -140,7 +146,7 @@ class Tracing(Plugin):
             exchange.extra[DISTRUSTED] = True
         span: otel.Span | None = None
         if self._sdk is not None or SPAN in exchange.context:
-            span = stranger_of(exchange, self._sdk, incoming, distrusted)
+            span = stranger_of(exchange, self._sdk, incoming, distrusted, self._redactor)
         if span is None:
             span = self._server_span(exchange, incoming, distrusted)
         exchange.span = span
@@ -221,7 +227,7 @@ class Tracing(Plugin):
     def _end(self, exchange: Exchange, span: Span, clock: float) -> None:
         if not span.is_recording():
             return
-        attributes = request_attributes(exchange)
+        attributes = request_attributes(exchange, self._redactor)
         route = exchange.route
         if span.name is exchange.method or (route is not None and by_route(span.name, exchange.method, route)):
             # The application has given it no name of its own.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.util.types import Attributes, AttributeValue
 
+    from ..redaction import Redactor
     from .details import Scope
 
 __all__ = ["MARK", "RECORD", "SPAN", "Span"]
@@ -41,6 +42,12 @@ MARK: Final = 2
 _most, _widest = LIMITS.attributes, LIMITS.value
 _looked_at = min(BULKY, _widest)
 _small: Final = frozenset({int, float, bool})
+
+
+def _redactor() -> Redactor:
+    from .policy import policy  # noqa: PLC0415 - formats need spans first
+
+    return policy.redactor
 
 
 @final
@@ -199,7 +206,7 @@ class Span(Readable):
             self.status_code = code
             self.status_description = None
             if code is StatusCode.ERROR and description is not None:
-                self.status_description = self._cut(description)
+                self.status_description = self._cut(_redactor().text(description, _widest))
 
     def record_exception(
         self,
@@ -210,13 +217,12 @@ class Span(Readable):
     ) -> None:
         """Add an `exception` event."""
         if self._recording and EXCEPTION_EVENTS:
-            from ..errors.text import shown  # noqa: PLC0415 - errors need this module first
-
+            redactor = _redactor()
             kind = type(exception)
             details = {
                 "exception.type": f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."),
-                "exception.message": shown(exception, _widest),
-                "exception.stacktrace": shown(stack_of(exception), _widest),
+                "exception.message": redactor.text(exception, _widest),
+                "exception.stacktrace": stack_of(exception, redactor),
                 "exception.escaped": str(escaped),
             }
             self.add_event("exception", {**details, **(attributes or {})}, timestamp)

@@ -15,12 +15,13 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags, TraceState
 
 from ..answers import Outcome
-from .conventions import MIDWATCH_OUTCOME, request_attributes, response_attributes
+from .conventions import METHODS, MIDWATCH_OUTCOME, request_attributes, response_attributes
 from .details import MIDWATCH
 from .span import SPAN
 
 if TYPE_CHECKING:
     from ..exchange import Exchange
+    from ..redaction import Redactor
     from .captured import Captured
     from .formats import Incoming
 
@@ -46,7 +47,11 @@ class Stranger:
 
 
 def stranger_of(
-    exchange: Exchange, sdk: otel.Tracer | None, incoming: Incoming | None, distrusted: Incoming | None
+    exchange: Exchange,
+    sdk: otel.Tracer | None,
+    incoming: Incoming | None,
+    distrusted: Incoming | None,
+    redactor: Redactor,
 ) -> otel.Span | None:
     """
     The server span of *exchange* that somebody else has made, or that *sdk* makes now; None where there is neither.
@@ -54,13 +59,14 @@ def stranger_of(
     Args:
         incoming: The trace to continue.
         distrusted: One that is only to be linked.
+        redactor: Hides what is secret in the query.
     """
     span: Any = exchange.context.get(SPAN)
     made = not _adoptable(span)
     if made:
         if sdk is None:
             return None
-        span = _through(sdk, exchange, incoming, distrusted)
+        span = _through(sdk, exchange, incoming, distrusted, redactor)
     exchange.extra[KEPT] = Stranger(span, made=made)
     known = span.get_span_context()
     exchange.trace_id, exchange.span_id = f"{known.trace_id:032x}", f"{known.span_id:016x}"
@@ -85,7 +91,11 @@ def as_context(incoming: Incoming) -> SpanContext:
 
 
 def _through(
-    tracer: otel.Tracer, exchange: Exchange, incoming: Incoming | None, distrusted: Incoming | None
+    tracer: otel.Tracer,
+    exchange: Exchange,
+    incoming: Incoming | None,
+    distrusted: Incoming | None,
+    redactor: Redactor,
 ) -> otel.Span:
     """The server span of *exchange*, made by the *tracer* of an SDK, whose sampler decides."""
     context = Context()
@@ -97,14 +107,14 @@ def _through(
         _method(exchange),
         context,
         SpanKind.SERVER,
-        attributes=request_attributes(exchange),
+        attributes=request_attributes(exchange, redactor),
         links=links,
         start_time=exchange.started_at,
     )
 
 
 def _method(exchange: Exchange) -> str:
-    return str(request_attributes(exchange)["http.request.method"]).replace("_OTHER", "HTTP")
+    return exchange.method if exchange.method in METHODS else "HTTP"
 
 
 def by_route(name: str | None, method: str, route: str) -> bool:

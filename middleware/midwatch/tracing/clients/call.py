@@ -13,7 +13,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 from ...context import attach, detach, get_current
 from ...exchange import KEY
 from ...plugin import hook_failed
-from ..conventions import MAX_TEXT, known_method, redact_query
+from ..conventions import MAX_TEXT, known_method
+from ..policy import policy
 from ..provider import Tracer, active_tracer
 from ..span import SPAN
 from .chain import origin_of
@@ -183,5 +184,5 @@ def _attributes(chain: Chain, method: str, url: str) -> dict[str, AttributeValue
 def _without_secrets(url: str) -> str:
     """*url* without credentials and fragment, its query redacted."""
     parts = urlsplit(url)
-    query = f"?{redact_query(parts.query)}" if parts.query else ""
+    query = f"?{policy.redactor.query(parts.query)}" if parts.query else ""
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{query}"[:MAX_TEXT]

@@ -1,0 +1,156 @@
+"""From settings to the plugins that they ask for, in the order in which these are asked."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, final
+
+from .audit import AuditTrail
+from .destinations import SpillTo
+from .errors import ErrorReport
+from .errors.destinations import Telling, destinations_of
+from .errors.grouping import Grouping
+from .health import Check, HealthCheck
+from .logs import Keep, RequestLog, Shown, configure_logging
+from .logs.body import BodyCapture
+from .metrics import LatencyMetrics
+from .proxies import Proxies
+from .tracing import Captured, Sampler, Tail, Tracing, trust_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .plugin import Plugin
+    from .settings import Settings
+    from .settings.errors import ErrorSettings
+    from .settings.logs import LogSettings
+    from .settings.six import HealthSettings, MetricSettings
+    from .settings.tracing import TraceSettings
+
+__all__ = ["Assembly"]
+
+
+@final
+class Assembly:
+    """
+    Everything that some settings ask for.
+
+    Args:
+        settings: Checked and typed.
+
+    Attributes:
+        proxies: Who may speak for the client.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._service = settings.service.known()
+        self._redactor = settings.redact.redactor()
+        trusted = settings.trusted_proxies
+        self.proxies = Proxies(trusted, settings.forwarded_header) if trusted else None
+
+    def plugins(self) -> Iterator[Plugin]:
+        """
+        The six that are on; then the user's own.
+
+        Raises:
+            ValueError: what only trying tells, such as a file that cannot be opened.
+        """
+        settings = self._settings
+        if settings.trace is not None:
+            yield self._tracing(settings.trace)
+        if settings.log is not None:
+            yield from self._request_log(settings.log)
+        if settings.errors is not None:
+            yield self._error_report(settings.errors)
+        if settings.metrics is not None:
+            yield self._latency_metrics(settings.metrics)
+        if settings.audit is not None:
+            yield AuditTrail(to=settings.audit.to, service=self._service)
+        if settings.health is not None:
+            yield self._health_check(settings.health)
+        yield from settings.plugins
+
+    def configure_logging(self) -> None:
+        """
+        Have lines go where the settings want them.
+
+        Raises:
+            ValueError: as above.
+        """
+        log = self._settings.log
+        if log is not None:
+            configure_logging(
+                to=log.to,
+                service=self._service,
+                fields=log.fields,
+                project=log.project,
+                root=log.root,
+                level=log.level,
+                propagate=log.propagate,
+                access_logs=log.access_logs,
+                spill=None if log.spill is None else SpillTo(log.spill, log.spill_bytes),
+                redactor=self._redactor,
+            )
+
+    def _tracing(self, trace: TraceSettings) -> Tracing:
+        sample = trace.sample
+        asked = sample.ratio is not None or sample.routes or sample.per_second is not None or not sample.parent
+        sampler = Sampler(ratio=sample.ratio, routes=sample.routes, per_second=sample.per_second, parent=sample.parent)
+        kept = sample.keep_errors or sample.keep_slower_than is not None
+        return Tracing(
+            to=trace.to,
+            service=self._service,
+            request_id=trace.request_id,
+            accept=trace.accept,
+            send=trace.send,
+            trust=trust_of(trace.trust, self.proxies),
+            sampler=sampler if asked else None,
+            tail=Tail(errors=sample.keep_errors, slower_than=sample.keep_slower_than) if kept else None,
+            exclude=trace.exclude,
+            captured=Captured(trace.request_headers, trace.response_headers, trace.sanitize_headers, self._redactor),
+            messages=trace.messages,
+            propagate_to=trace.propagate_to,
+            operations=trace.operations,
+            be_global=trace.global_,
+            redactor=self._redactor,
+        )
+
+    def _request_log(self, log: LogSettings) -> Iterator[Plugin]:
+        levels = logging.getLevelNamesMapping()
+        rules = {route: levels.get(rule, rule) for route, rule in log.routes.items()}
+        keep = Keep(routes=rules, ratio=log.keep.ratio, slower_than=log.keep.slower_than, probes=log.probes)
+        shown = Shown(
+            query=log.query, request=log.request_headers, response=log.response_headers, redactor=self._redactor
+        )
+        if log.body_bytes:
+            yield BodyCapture(log.body_bytes)
+        yield RequestLog(service=self._service, keep=keep, shown=shown)
+
+    def _error_report(self, errors: ErrorSettings) -> ErrorReport:
+        telling = Telling(errors.quiet, errors.window, errors.cap)
+        return ErrorReport(
+            service=self._service,
+            to=destinations_of(errors.to, self._service, telling, group=Grouping(errors.fingerprint)),
+            respond=errors.respond,
+            fingerprint=errors.fingerprint,
+            threads=errors.threads,
+            path=errors.path,
+            allow=errors.allow,
+            redactor=self._redactor,
+        )
+
+    def _latency_metrics(self, metrics: MetricSettings) -> LatencyMetrics:
+        return LatencyMetrics(
+            path=metrics.path,
+            allow=metrics.allow,
+            service=self._service,
+            buckets=metrics.buckets,
+            max_series=metrics.max_series,
+        )
+
+    def _health_check(self, health: HealthSettings) -> HealthCheck:
+        checks = {name: Check(check.call, check.groups, check.timeout) for name, check in health.checks.items()}
+        return HealthCheck(
+            path=health.path, checks=checks, allow=health.allow, service=self._service, timeout=health.timeout
+        )
