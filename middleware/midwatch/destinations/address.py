@@ -73,6 +73,9 @@ class Address(NamedTuple):
     options: dict[str, Any]
     tls: TLS | None
 
+    def __repr__(self) -> str:
+        return self.name
+
     @classmethod
     def of(cls, url: str, port: int, known: Mapping[str, Callable[[str], Any]], *, tls: bool = False) -> Address:
         """

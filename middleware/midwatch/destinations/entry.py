@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 import msgspec
 
 __all__ = ["Entry", "Shipped"]
+
+KINDS: Final = {f"midwatch.{kind}": kind for kind in ("request", "error", "audit", "health")}
 
 
 class Entry(msgspec.Struct, array_like=True, gc=False):
@@ -32,6 +34,11 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     def entry(self) -> Self:
         """Itself."""
         return self
+
+    @property
+    def kind(self) -> str:
+        """What kind of record it is: `request`, `error`, `audit`, `health` or `log`."""
+        return KINDS.get(self.logger, "log")
 
 
 class Shipped(Protocol):

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TAG", "Chunk", "Chunks", "legal_tag", "random_id"]
 
-KINDS: Final = {f"midwatch.{kind}": kind for kind in ("request", "error", "audit", "health")}
 """Of records, by their loggers: the end of the tag. Whatever else logs has `log`."""
 
 MOST: Final = 1 << 20
@@ -89,7 +88,7 @@ class Chunks:
         by_kind: dict[str, list[bytes]] = {}
         for item in batch:
             entry = item.entry()
-            by_kind.setdefault(KINDS.get(entry.logger, "log"), []).append(packed(entry))
+            by_kind.setdefault(entry.kind, []).append(packed(entry))
         for kind, entries in by_kind.items():
             for several in _bounded(entries):
                 yield self._chunk(f"{self._prefix}.{kind}", several)

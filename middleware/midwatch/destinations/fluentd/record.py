@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ..syslog.cut import cut
+from ..cut import cut
 
 if TYPE_CHECKING:
     from ..entry import Entry

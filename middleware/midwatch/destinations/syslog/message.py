@@ -8,15 +8,14 @@ from time import time
 from typing import Final, final
 
 from ...logs.timestamp import rfc3339
+from ..cut import cut
 from ..entry import Entry
-from .cut import cut
 from .priority import severity_of
 
 __all__ = ["NIL", "Messages", "legal"]
 
 NIL: Final = "-"
 
-KINDS: Final = {f"midwatch.{kind}": kind for kind in ("request", "error", "audit", "health")}
 """Of records, by their loggers: the MSGID. Whatever else logs has `log`."""
 
 YEAR_10000: Final = 253_402_300_800
@@ -53,7 +52,7 @@ class Messages:
         app, host: APP-NAME and HOSTNAME.
         facility: Its number.
         procid: PROCID, by default the process id.
-        msgid: MSGID, by default the kind of record (see `KINDS`).
+        msgid: MSGID, by default the kind of record (see `Entry.kind`).
         pen: Private enterprise number for `opentelemetry@PEN`: without one, the name is IANA's to give (RFC 5424
             section 7), which receivers do not mind.
         bom: Whether MSG begins with the mark of UTF-8 (section 6.4), which rsyslog hands on as a part of the text.
@@ -107,7 +106,7 @@ class Messages:
     def _encoded(self, entry: Entry, most: int | None) -> bytes:
         priority = self._facility + severity_of(entry.level)
         procid = self._procid or os.getpid()
-        msgid = self._msgid or KINDS.get(entry.logger, "log")
+        msgid = self._msgid or entry.kind
         header = f"<{priority}>1 {_timestamp(entry.created)} {self._names} {procid} {msgid} {self._data(entry)} "
         start = header.encode() + self._mark
         most = self._most if most is None else max(most, self.least)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ...logs.safe import encode_line
+from ..logs.safe import encode_line
 
 __all__ = ["cut"]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from midwatch.destinations.syslog.cut import cut
+from midwatch.destinations.cut import cut
 
 values = st.recursive(
     st.one_of(
