@@ -60,6 +60,22 @@ def test_what_has_no_room_waits_on_disk(rig: Any, small: None) -> None:
     assert list(one.folder.iterdir()) == []
 
 
+def test_room_that_comes_in_between_changes_no_order(rig: Any, small: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network's worker makes it whenever it wants to: nothing goes past what waits on disk."""
+    one = rig()
+    one.down()
+    one.put(*range(20))
+    one.step()
+    one.put(20)
+    room = iter([False])
+    with monkeypatch.context() as patch:
+        patch.setattr(module.Detour, "_room", lambda self: next(room, True))
+        one.channel.step()
+    one.up()
+    one.step()
+    assert one.arrived == list(range(21))
+
+
 def test_bytes_in_memory_are_bounded_too(rig: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ROOM_BYTES", 10_000)
     one = rig()
@@ -215,6 +231,26 @@ def test_the_end_writes_everything_down_in_order(rig: Any, small: None) -> None:
     two.step()
     assert two.arrived == list(range(42))
     assert list(two.folder.iterdir()) == []
+
+
+def test_the_end_has_it_on_the_disk_itself(rig: Any, small: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file that it writes, and the folder."""
+    synced: set[Path] = set()
+    sync = os.fsync
+
+    def seen(fd: int) -> None:
+        synced.add(Path(f"/proc/self/fd/{fd}").readlink())
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    one = rig()
+    one.down()
+    one.put(*range(12))
+    one.channel.save()
+    assert len(one.files) > 0
+    one.put(*range(12, 14))
+    one.channel.save()
+    assert {one.folder, one.files[-1]} <= synced
 
 
 def test_the_end_may_come_twice_and_be_none(rig: Any, small: None) -> None:
@@ -515,6 +551,25 @@ def test_one_that_dies_while_another_lives_is_inherited_later(
     new.step()
     assert sorted(new.arrived) == [*range(10), 100, 101]
     assert list(new.folder.iterdir()) == []
+
+
+def test_it_is_busy_while_it_inherits(rig: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a flush at that moment would think that there is nothing to do."""
+    old = rig()
+    old.put(1)
+    old.channel.save()
+    old.die()
+    new = rig()
+    inherit = type(new.spill).inherit
+    busy = []
+
+    def seen(spill: Any) -> bool:
+        busy.append(new.channel.busy)
+        return bool(inherit(spill))
+
+    monkeypatch.setattr(type(new.spill), "inherit", seen)
+    new.step()
+    assert (busy, new.arrived, new.channel.busy) == ([True], [1], False)
 
 
 def test_two_destinations_share_a_folder(rig: Any, small: None) -> None:
