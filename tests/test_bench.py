@@ -71,3 +71,13 @@ def test_usage() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("usage: bench")
     assert done.stdout == ""
+
+
+def test_shipping(run: Callable[..., str]) -> None:
+    """Servers of logs come and go, and every line arrives."""
+    found = msgspec.json.decode(run("--shipping", "--json", "--quick"))
+    assert [(one["place"], one["sent"], one["dropped"]) for one in found] == [
+        ("/dev/null", 2500, 0),
+        ("syslog", 2500, 0),
+        ("fluentd", 2500, 0),
+    ]

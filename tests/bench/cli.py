@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from . import child, memory, receiver, server, sinks, soak, spans
+from . import child, memory, receiver, server, ship, sinks, soak, spans
 from .figures import Row, Target, rows_of, targets_of
 from .load import Load, measure_load
 from .memory import Memory, measure_memory
@@ -45,7 +45,7 @@ class Report(msgspec.Struct):
 
 def main(arguments: Sequence[str]) -> int:
     """Run the benchmark, or the part of it that another process asks for; the exit code."""
-    if arguments and arguments[0] in {"child", "memory", "receiver", "sinks", "soak", "spans"}:
+    if arguments and arguments[0] in {"child", "memory", "receiver", "ship", "sinks", "soak", "spans"}:
         # Ctrl-C is for the parent, which ends us.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     match list(arguments):
@@ -55,8 +55,10 @@ def main(arguments: Sequence[str]) -> int:
             return server.main(variant, int(descriptor), None if core == "None" else int(core))
         case ["memory", requests]:
             return memory.main(int(requests))
-        case ["sinks"]:
-            return sinks.main()
+        case ["sinks", syslog, fluentd]:
+            return sinks.main(int(syslog), int(fluentd))
+        case ["ship", url, place, requests]:
+            return ship.main(url, place, int(requests))
         case ["receiver", failing]:
             return receiver.main(float(failing))
         case ["spans", whose, port]:
@@ -67,6 +69,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if options.soak:
             return _soak(options)
+        if options.shipping:
+            return _shipping(options)
         report = _run(options)
     except Broken as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -86,6 +90,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few rounds: to see that it works, not what it costs")
     parser.add_argument("--long", action="store_true", help="a million requests for the memory check")
     parser.add_argument("--soak", action="store_true", help="only 200000 requests against a collector that fails")
+    parser.add_argument("--shipping", action="store_true", help="only latencies while log servers come and go")
     parser.add_argument("--no-load", action="store_true", help="without uvicorn")
     parser.add_argument("--no-memory", action="store_true", help="without the memory check")
     return parser.parse_args(arguments)
@@ -95,6 +100,13 @@ def _soak(options: argparse.Namespace) -> int:
     found = soak.measure_soak(5_000 if options.quick else 200_000)
     print(msgspec.json.encode(found).decode() if options.json else "\n".join(soak.soak_lines(found)))
     return 0 if found.whole and found.flat else 1
+
+
+def _shipping(options: argparse.Namespace) -> int:
+    count, rounds = (2_000, 1) if options.quick else (40_000, 3)
+    found = ship.measure_shipping(count, rounds, _tell)
+    print(msgspec.json.encode(found).decode() if options.json else "\n".join(ship.shipping_lines(found)))
+    return 0
 
 
 def _run(options: argparse.Namespace) -> Report:

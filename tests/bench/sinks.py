@@ -27,14 +27,16 @@ class Sinks(NamedTuple):
 
 
 @contextmanager
-def sinks() -> Iterator[Sinks]:
+def sinks(syslog: int = 0, fluentd: int = 0) -> Iterator[Sinks]:
     """
-    Both, for as long as it lasts.
+    Both, at these ports or free ones, for as long as it lasts.
 
     Raises:
         Broken: they did not start.
     """
-    process = subprocess.Popen(command("sinks"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command("sinks", str(syslog), str(fluentd)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
@@ -71,11 +73,12 @@ class _Fluentd(socketserver.BaseRequestHandler):
 
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
+    allow_reuse_address = True
 
 
-def main() -> int:
+def main(*ports: int) -> int:
     """Serve until stdin has a line."""
-    servers = [_Server(("127.0.0.1", 0), handler) for handler in (_Syslog, _Fluentd)]
+    servers = [_Server(("127.0.0.1", port), handler) for port, handler in zip(ports, (_Syslog, _Fluentd), strict=True)]
     for server in servers:
         Thread(target=server.serve_forever, daemon=True).start()
     print(*(server.server_address[1] for server in servers), flush=True)
