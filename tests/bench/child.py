@@ -117,6 +117,7 @@ class Bench:
         """Time *count* requests."""
         variant = self.variants[name]
         variant.prepare()
+        watched.rest()
         self._caller.time(variant.app, LEAD_IN)
         variant.settle()
         # Garbage of the variant before; collection stays on meanwhile, as in production.

@@ -6,6 +6,7 @@ import atexit
 import os
 from contextlib import ExitStack
 from functools import cache
+from time import monotonic, sleep
 from typing import Any, Final
 
 from midwatch import flush, install
@@ -15,7 +16,7 @@ from midwatch.logs import configure_logging
 from .receiver import receiver
 from .sinks import Sinks, sinks
 
-__all__ = ["ALL", "LOGGED", "SIX", "SPANS", "VARIANTS", "dropped", "flush", "prepare", "watch"]
+__all__ = ["ALL", "LOGGED", "SIX", "SPANS", "VARIANTS", "dropped", "flush", "prepare", "rest", "watch"]
 
 SINK: Final = f"file://{os.devnull}"
 
@@ -38,6 +39,9 @@ LOGGED: Final = {
     "RequestLog+fluentd": "fluentd://127.0.0.1:{fluentd}",
 }
 """Where the lines of a variant go; stdout is `/dev/null` here."""
+
+RESTED: Final = 0.5
+"""Seconds within which a worker without work falls asleep, and more."""
 
 VARIANTS: Final = (*SIX, *LOGGED, TRACED, ALL, SPANS)
 
@@ -79,6 +83,13 @@ def prepare(variant: str) -> None:
     """Have lines go where *variant* wants them: handlers belong to the process, and each variant has set its own."""
     if variant.startswith("RequestLog") or variant in {ALL, SPANS}:
         configure_logging(to=[_place(variant)])
+
+
+def rest() -> None:
+    """Wait until the workers of other variants sleep: they would be heard in what is timed next."""
+    until = monotonic() + RESTED
+    while any(channel.worker.awake for channel in channels) and monotonic() < until:
+        sleep(0.005)
 
 
 def dropped() -> int:
