@@ -8,6 +8,7 @@ seconds; `started_at` is the one reading of the wall clock.
 
 from __future__ import annotations
 
+import os
 from threading import RLock
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
@@ -32,7 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["KEY", "Actor", "Exchange", "current"]
 
-FORWARDING: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+FORWARDING: Final = (
+    "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-server",
+    "x-real-ip", "via", "cf-connecting-ip", "true-client-ip", "x-client-ip", "x-envoy-external-address",
+    "fly-client-ip", "fastly-client-ip", "x-amzn-trace-id", "x-azure-clientip", "x-appengine-user-ip",
+)  # fmt: skip
 """Request headers by which proxies say that they forwarded a request."""
 
 NOTED: Final = 128
@@ -252,7 +257,7 @@ class Exchange:
     def error_type(self) -> str | None:
         """`error.type` of the semantic conventions: exception class, status or outcome; None when all went well."""
         if self.outcome is None or self.outcome is Outcome.ERROR:
-            return str(self.status) if self.error is None else type(self.error).__qualname__
+            return str(self.status) if self.error is None else _qualname(type(self.error))
         return None if self.outcome is Outcome.OK else str(self.outcome)
 
     @property
@@ -270,7 +275,18 @@ class Exchange:
         self._actor = actor
 
 
+_qualname: Final = type.__dict__["__qualname__"].__get__
+"""Past what a metaclass makes of it."""
+
 _first = RLock()
+
+
+def _after_fork() -> None:
+    global _first  # noqa: PLW0603 - another thread of the parent may have held it
+    _first = RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def current() -> Exchange | None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from midwatch import delivery
+from midwatch import LatencyMetrics, delivery
 from midwatch.delivery import Channel, Refused
+from midwatch.delivery import channel as channel_module
+from midwatch.destinations import Entry, SpillTo, entries_to
 from midwatch.health import HealthCheck
 from midwatch.service import Service
 from midwatch.testing import ScriptedApp
@@ -94,3 +99,23 @@ def test_a_refusal_counts(door: Any, document: Any) -> None:
     assert made.step()
     delivery.channels.add(made)
     assert shown(ask(door), document) == {"spans": 1}
+
+
+def test_what_waits_on_disk(door: Any, document: Any, tmp_path: Path) -> None:
+    """A server that is away: its lines are safe, and the operator sees how many bytes of them wait."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, so that nobody else is there, and not listening
+        url = f"syslog+tcp://127.0.0.1:{nobody.getsockname()[1]}"
+        ship = entries_to(url, Service("shop"), SpillTo(str(tmp_path), 1 << 20))
+        for number in range(5000):
+            ship(Entry(0.0, "INFO", "app", f'{{"number":{number}}}'))
+        assert not delivery.flush(0.5)
+    for one in channel_module.channels:
+        if one.name == url:
+            delivery.channels.add(one)
+    waiting = document(ask(door))["checks"]["midwatch:spilled"]
+    (element,) = [element for element in waiting if element["componentId"] == url]
+    assert element["observedUnit"] == "bytes"
+    assert element["observedValue"] > 5000 * 14
+    page = door.call(door.watch(ScriptedApp(), LatencyMetrics()), path="/metrics").body.decode()
+    assert re.search(rf'^midwatch_spill_bytes\{{channel="{re.escape(url)}"\}} [1-9]', page, re.MULTILINE)

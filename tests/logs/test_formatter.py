@@ -171,7 +171,7 @@ def test_a_long_stack_keeps_its_end(lines: Any) -> None:
         app_log.exception("failed")
     stack = lines.one["exception.stacktrace"]
     assert len(stack) <= 16_384
-    assert stack.startswith("…")
+    assert "frames left out" in stack
     assert stack.endswith("ValueError: the end")
 
 

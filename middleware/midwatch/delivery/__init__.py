@@ -34,6 +34,7 @@ def flush(timeout: float = 5.0) -> bool:
     What is pending then is written to disk where there is a place for that, which may take a moment more.
     """
     end = monotonic() + timeout
+    pressed = 0.0
     while busy := {waiting.worker for waiting in channel.channels if waiting.busy}:
         left = end - monotonic()
         if left <= 0:
@@ -41,8 +42,11 @@ def flush(timeout: float = 5.0) -> bool:
                 waiting.save()
             return False
         with worker.rounds:
-            for hand in busy:
-                hand.press()
+            # Not after each round: one that failed would be had again at once.
+            if monotonic() - pressed >= AGAIN:
+                pressed = monotonic()
+                for hand in busy:
+                    hand.press()
             worker.rounds.wait(min(left, AGAIN))
     return True
 

@@ -115,7 +115,6 @@ class Detour:
             self._handed = self._network.settled
             for item in older:
                 self._hand(item.entry())
-            self._marks = deque([self._handed] * len(self._marks))
             raise
         self._handed = self._network.settled
         self._marks.clear()
@@ -148,8 +147,11 @@ class Detour:
         now = monotonic()
         if now - self._looked_at < LOOK_EVERY:
             return False
-        self._looked_at, self._unseen = now, False
-        return self._spill.inherit()
+        self._looked_at = now
+        try:
+            return self._spill.inherit()
+        finally:
+            self._unseen = False
 
     def _take(self) -> None:
         contents, damaged = self._spill.take()

@@ -36,7 +36,7 @@ def lines_to(url: str) -> Callable[[str | Line], None]:
         channel = _open[url] = Channel(url, _deliver(url), max_items=50_000)
 
     def put(line: str | Line) -> None:
-        channel.put(line, len(line) if type(line) is str else ROUGHLY)
+        channel.put(line, len(line) if type(line) is str else getattr(line, "weight", ROUGHLY))
 
     return put
 

@@ -68,7 +68,7 @@ def entries_to(url: str, service: Service, spill: SpillTo | None = None) -> Call
     put = channel.put
 
     def ship(line: Shipped) -> None:
-        put(line, len(line.text) if type(line) is Entry else ROUGHLY)
+        put(line, len(line.text) if type(line) is Entry else getattr(line, "weight", ROUGHLY))
 
     return ship
 

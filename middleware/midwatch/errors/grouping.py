@@ -42,6 +42,6 @@ class Grouping:
             except Exception:
                 hook_failed(self._own)
             else:
-                if isinstance(told, str) and told:
+                if type(told) is str and told:
                     return told[:OWN].encode("utf-8", "replace").decode()
         return fingerprint(error, route=route, in_app=self._in_app)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections import OrderedDict
 from typing import Final, NamedTuple, final
 
@@ -52,8 +54,13 @@ class Ledger:
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
         self._groups: OrderedDict[str, tuple[int, float, float, dict[str, str]]] = OrderedDict()
-        self._lock = threading.Lock()
         self.forgotten = 0
+        self.after_fork()
+        _all.add(self)
+
+    def after_fork(self) -> None:
+        """In the child: another thread of the parent may have held the lock."""
+        self._lock = threading.RLock()
 
     def add(self, fingerprint: str, now: float) -> Sighting:
         """Count one more."""
@@ -79,3 +86,14 @@ class Ledger:
         with self._lock:
             known = list(self._groups.items())
         return [Group(fingerprint, *told) for fingerprint, told in reversed(known)]
+
+
+_all: Final[weakref.WeakSet[Ledger]] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for ledger in list(_all):
+        ledger.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -9,6 +9,7 @@ keep its frames, and all that is in them. The built-in exceptions take no weak r
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from time import perf_counter
@@ -19,7 +20,7 @@ __all__ = ["first_sight"]
 MARK: Final = "__midwatch_reported__"
 
 _known: dict[int, tuple[weakref.ref[BaseException], float]] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()  # A signal handler may report, too.
 _attributes = BaseException.__dict__["__dict__"].__get__
 
 
@@ -39,3 +40,11 @@ def first_sight(error: BaseException, started: float) -> bool:
         known_reference, when = _known.get(key, (None, 0.0))
         _known[key] = (reference, now)
         return known_reference is None or known_reference() is not error or when < started
+
+
+def _after_fork() -> None:
+    global _lock  # noqa: PLW0603 - another thread of the parent may have held it
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

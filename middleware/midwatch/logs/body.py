@@ -60,20 +60,22 @@ class Head:
         if not self._kept:
             return None
         text = self._kept.decode("utf-8", "replace")
-        shown = text if self.cut else self._by_name(text, redactor)
-        return redactor.text(shown, self._limit) + (CUT if self.cut else "")
+        judged = None if self.cut else self._by_name(text, redactor)
+        if judged is None:
+            return redactor.text(text, self._limit) + (CUT if self.cut else "")
+        return judged if len(judged) <= self._limit else judged[: self._limit] + CUT
 
-    def _by_name(self, text: str, redactor: Redactor) -> str:
-        """A whole body, its fields judged by their names; where it is none, by its text alone."""
+    def _by_name(self, text: str, redactor: Redactor) -> str | None:
+        """A whole body, its fields judged by their names and their values; None where it is none of that kind."""
         try:
             if JSON(self._media_type):
                 return msgspec.json.encode(_judged(msgspec.json.decode(text), redactor)).decode()
             if FORM(self._media_type):
                 pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=1000)
-                return "&".join(f"{name}={redactor.field(name, value)}" for name, value in pairs)
+                return "&".join(f"{redactor.name(name)}={redactor.field(name, value)}" for name, value in pairs)
         except (ValueError, RecursionError, msgspec.MsgspecError):
             pass
-        return text
+        return None
 
 
 def _judged(value: Any, redactor: Redactor) -> Any:

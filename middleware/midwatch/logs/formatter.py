@@ -8,6 +8,7 @@ carries. Whatever a record holds, the result is one valid line (see `midwatch.lo
 
 from __future__ import annotations
 
+from time import time
 from typing import TYPE_CHECKING, Any, Final, final
 
 from opentelemetry.trace import get_current_span
@@ -17,7 +18,7 @@ from ..destinations.entry import Entry
 from ..redaction import DEFAULT, Redactor
 from ..service import Service
 from ..tracing.span import Span
-from .flavours import flavour
+from .flavours import flavour, translated
 from .line import RequestLine, WideLine
 from .record import ReadyRecord
 from .safe import LENGTH, encode_line, safe_text
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     import logging
 
 __all__ = ["JsonFormatter", "rfc3339", "trace_fields"]
+
+READ: Final = 256 << 10
+"""Characters of a traceback that are looked through for secrets, all of which may be longer than what is shown."""
 
 STACK: Final = 16_000
 """Characters of a traceback that one line carries; the end is the part that says what happened."""
@@ -76,7 +80,7 @@ class JsonFormatter(BaseJsonFormatter):
         else:
             fields = self._fields(record)
         if self.flavour is not None:
-            fields = self.flavour(fields)
+            fields = translated(self.flavour, fields)
         return encode_line(fields)
 
     def entry(self, record: logging.LogRecord) -> Entry:
@@ -87,7 +91,7 @@ class JsonFormatter(BaseJsonFormatter):
 
     def _fields(self, record: logging.LogRecord) -> dict[str, Any]:
         fields: dict[str, Any] = {
-            "timestamp": rfc3339(record.created),
+            "timestamp": _timestamp(record.created),
             "level": record.levelname,
             "logger": record.name,
             "message": self._redactor.value("", _message(record), LENGTH),
@@ -97,10 +101,11 @@ class JsonFormatter(BaseJsonFormatter):
         if record.exc_info or record.exc_text:
             self._add_exception(fields, record)
         if record.stack_info:
-            fields["stack"] = safe_text(record.stack_info)
+            fields["stack"] = self._redactor.value("", record.stack_info, LENGTH)
         for key, value in record.__dict__.items():
             if key not in RESERVED and key not in fields:
-                fields[key] = self._redactor.field(key, value)
+                name = safe_text(key)
+                fields[self._redactor.name(name)] = self._redactor.field(name, value)
         return fields
 
     def _add_exception(self, fields: dict[str, Any], record: logging.LogRecord) -> None:
@@ -109,21 +114,34 @@ class JsonFormatter(BaseJsonFormatter):
         if error is not None:
             kind = type(error)
             fields["exception.type"] = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
-            fields["exception.message"] = self._redactor.value("", safe_text(error), LENGTH)
+            fields["exception.message"] = self._redactor.value("", error, LENGTH)
         elif not record.exc_text:
             return
+        fields["exception.stacktrace"] = self._stack(error, record)
+
+    def _stack(self, error: BaseException | None, record: logging.LogRecord) -> str:
+        """Within bounds, and without secrets: the end of it, which says what happened."""
+        if error is not None:
+            from ..errors.describe import stacktrace  # noqa: PLC0415 - errors need lines first
+
+            return stacktrace(error, self._redactor)
         # A record from another process has the text alone.
-        try:
-            text = str(record.exc_text or self.formatException(info))
-        except Exception as problem:
-            text = f"<traceback that raises {type(problem).__name__}>"
-        text = text if len(text) <= STACK else "…" + text[-STACK:]
-        fields["exception.stacktrace"] = self._redactor.value("", text, LENGTH)
+        text = safe_text(record.exc_text) if len(str(record.exc_text)) < READ else str(record.exc_text)[-READ:]
+        text = self._redactor.value("", text, READ)
+        return text if len(text) <= STACK else "…" + text[-STACK:]
+
+
+def _timestamp(seconds: float) -> str:
+    """That of a record; of one whose clock is none, the present."""
+    try:
+        return rfc3339(seconds)
+    except (ValueError, OverflowError, OSError, TypeError):
+        return rfc3339(time())
 
 
 def _message(record: logging.LogRecord) -> str:
     try:
-        return safe_text(record.getMessage())
+        return str.__str__(record.getMessage())
     except Exception as error:
         return f"{safe_text(record.msg)} <arguments that raise {type(error).__name__}>"
 

@@ -8,13 +8,14 @@ fields (`timestamp`, `message`, the host without its port) is made then.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
 from ..destinations.entry import Entry
 from ..headers import without_port
+from .flavours import translated
 from .safe import encode_line, plain_fields
 from .timestamp import rfc3339
 
@@ -23,12 +24,18 @@ if TYPE_CHECKING:
 
 __all__ = ["RequestLine", "WideLine"]
 
+WEIGHT: Final = 1024
+"""Bytes of a line that is not text yet, as a rule."""
+
 MAX_TEXT: Final = 1024
 """Characters that a stranger may put into one field."""
 
 
 class RequestLine(msgspec.Struct, omit_defaults=True, gc=False):
     """One exchange. What is unknown is None, and left out of the line."""
+
+    weight: ClassVar[int] = WEIGHT
+    """Bytes that it counts for while it waits: what strangers write into it is cut before."""
 
     timestamp: float | datetime | str
     level: str
@@ -116,30 +123,30 @@ class WideLine:
         flavour: Translates the names, None for ours.
     """
 
-    __slots__ = ("_flavour", "line", "more")
+    __slots__ = ("_flavour", "_more", "line", "weight")
 
-    def __init__(self, line: RequestLine, more: dict[str, Any], flavour: Flavour | None = None) -> None:
+    def __init__(self, line: RequestLine, more: dict[str, Any] | str, flavour: Flavour | None = None) -> None:
         self.line = line
-        self.more = more
+        added = more if isinstance(more, str) else {name: value for name, value in more.items() if name not in NAMES}
+        # As text at once, so that it is known how much waits.
+        self._more = added if isinstance(added, str) else encode_line(added)
+        self.weight = WEIGHT + len(self._more)
         self._flavour = flavour
 
     def flavoured(self, flavour: Flavour) -> WideLine:
         """The same line in other words."""
-        return WideLine(self.line, self.more, flavour)
+        return WideLine(self.line, self._more, flavour)
 
     def fields(self) -> dict[str, Any]:
         """The line as a mapping, by our names."""
-        return {**self.line.fields(), **self._added()}
-
-    def _added(self) -> dict[str, Any]:
-        return {name: value for name, value in self.more.items() if name not in NAMES}
+        return {**self.line.fields(), **msgspec.json.decode(self._more)}
 
     def text(self) -> str:
         """The line as JSON."""
         if self._flavour is not None:
-            return encode_line(self._flavour(self.fields()))
-        text, added = self.line.text(), self._added()
-        return f"{text[:-1]},{encode_line(added)[1:]}" if added else text
+            return encode_line(translated(self._flavour, self.fields()))
+        text = self.line.text()
+        return f"{text[:-1]},{self._more[1:]}" if self._more != "{}" else text
 
     def entry(self) -> Entry:
         """The line as networks have it."""

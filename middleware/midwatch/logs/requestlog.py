@@ -18,7 +18,7 @@ from ..headers import HeaderNames
 from ..plugin import Plugin
 from ..service import Service
 from .keep import Keep
-from .line import RequestLine, WideLine
+from .line import MAX_TEXT, RequestLine, WideLine
 from .record import ReadyRecord
 from .shown import Shown
 
@@ -56,7 +56,7 @@ class RequestLog(Plugin):
         self._service, self._version, self._environment, _ = service or Service.known()
         self._logger = logging.getLogger(LOGGER)
         self._keep = keep or Keep()
-        self._shown = shown or Shown()
+        self._shown = Shown() if shown is None else shown
         self._always, self._plain = self._keep.always, not self._shown
 
     def on_finish(self, exchange: Exchange) -> None:
@@ -72,7 +72,7 @@ class RequestLog(Plugin):
         if not logger.isEnabledFor(level):
             return
         host, user_agent = exchange.headers(HEADERS)
-        first_byte = exchange.first_byte
+        first_byte, path = exchange.first_byte, exchange.path
         ended = exchange.started_at * 1e-9 + exchange.duration
         line = RequestLine(
             ended,
@@ -86,9 +86,9 @@ class RequestLog(Plugin):
             exchange.span_id,
             FLAGS[exchange.trace_flags],
             exchange.request_id,
-            exchange.method,
+            exchange.method[:MAX_TEXT],
             exchange.scheme,
-            exchange.path,
+            path if len(path) <= MAX_TEXT else path[:MAX_TEXT],
             exchange.route,
             exchange.status,
             exchange.duration,
@@ -96,8 +96,8 @@ class RequestLog(Plugin):
             exchange.bytes_in or None,
             exchange.bytes_out,
             exchange.client,
-            host,
-            user_agent,
+            host if host is None or len(host) <= MAX_TEXT else host[:MAX_TEXT],
+            user_agent if user_agent is None or len(user_agent) <= MAX_TEXT else user_agent[:MAX_TEXT],
             outcome,
             None if outcome == "ok" else exchange.error_type,
         )

@@ -58,4 +58,5 @@ class Shown:
             fields["http.request.body.content"] = body
         if ratio is not None:
             fields["request.sample.ratio"] = ratio
-        return {**fields, **redactor.fields(exchange.noted)} if exchange.noted else fields
+        # A copy: a thread of the request may still be adding to it.
+        return {**redactor.fields(exchange.noted.copy()), **fields} if exchange.noted else fields

@@ -131,10 +131,13 @@ def _deliveries() -> Iterator[Metric]:
         pending_items.add_metric((name,), pending)
         sent_items.add_metric((name,), sent)
         dropped_items.add_metric((name,), dropped)
+    spilled_bytes = GaugeMetricFamily("midwatch_spill_bytes", "Bytes that wait on disk.", labels=labels)
+    for name, size in delivery.spilled(delivery.channels).items():
+        spilled_bytes.add_metric((name,), size)
     lost = CounterMetricFamily("midwatch_lost", "What was lost before any queue had it.", labels=("what",))
     for what, count in sorted(delivery.losses.copy().items()):
         lost.add_metric((what,), count)
-    return iter((pending_items, sent_items, dropped_items, lost))
+    return iter((pending_items, sent_items, dropped_items, spilled_bytes, lost))
 
 
 @final

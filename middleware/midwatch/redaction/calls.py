@@ -40,13 +40,13 @@ class Calls:
                 if not isinstance(shown, str):
                     return None
                 value = str.__str__(shown)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 _told(call, error)
                 return None
         return value
 
 
-def _told(call: Callable[[str, str], object], error: Exception) -> None:
+def _told(call: Callable[[str, str], object], error: BaseException) -> None:
     try:
         raise RuntimeError(f"raised {type(error).__qualname__}").with_traceback(error.__traceback__) from None
     except RuntimeError:

@@ -42,7 +42,7 @@ _issued: Final = re.compile(
     r"|xox[abceoprs]-[\w-]{8,}+|xapp-[\w-]{8,}+"  # Slack
     r"|sk_(?:live|test)_\w{8,}+|rk_(?:live|test)_\w{8,}+|whsec_\w{8,}+"  # Stripe
     r"|AIza[\w-]{30,}+|SG\.[\w-]{16,}+\.[\w-]{16,}+"  # Google, SendGrid
-    r"|sk-[A-Za-z0-9][\w-]{18,}+"  # OpenAI, Anthropic
+    r"|sk-(?<![A-Za-z0-9]sk-)[A-Za-z0-9][\w-]{18,}+"  # OpenAI, Anthropic
     r"|npm_[A-Za-z0-9]{30,}+|pypi-[\w-]{30,}+|hf_[A-Za-z0-9]{30,}+|shp(?:at|ca|pa|ss)_[A-Za-z0-9]{16,}+"
     r"|dop_v1_[a-f0-9]{32,}+"
 )

@@ -28,7 +28,8 @@ ITEMS: Final = 4096
 """Levels, items of one container, and items in all; the rest is cut, visibly."""
 
 LENGTH: Final = 16_384
-"""Characters of a text."""
+ROOM: Final = 65_536
+"""Characters of a text, and of all texts together."""
 
 PLAIN: Final = frozenset({float, bool, type(None), datetime, date, time, timedelta, Decimal, UUID})
 """Types whose values tell no secret and can be encoded; classes derived from them may say anything."""
@@ -46,6 +47,7 @@ class Fields:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._left = ITEMS
+        self._room = ROOM
         self._around: set[int] = set()
 
     def field(self, name: str, value: Any, depth: int = DEPTH) -> Any:
@@ -53,7 +55,7 @@ class Fields:
         kind = type(value)
         if kind in PLAIN and (value is None or kind is bool):
             return value
-        if self._redactor.hides(name):
+        if type(name) is not str or self._redactor.hides(name):
             return MASK
         if kind in PLAIN:
             return value
@@ -69,10 +71,10 @@ class Fields:
         if isinstance(value, float):
             return float.__float__(value) if math.isfinite(value) else float.__repr__(value)
         if isinstance(value, str | bytes | bytearray):
-            return self._redactor.value(name, value, LENGTH)
+            return self._text(name, value)
         members = _members(value)
         if members is None:
-            return self._redactor.value(name, value, LENGTH)
+            return self._text(name, value)
         if depth == 0 or id(value) in self._around:
             return CUT
         self._around.add(id(value))
@@ -80,6 +82,13 @@ class Fields:
             return self._mapping(members, depth) if isinstance(members, Mapping) else self._list(name, members, depth)
         finally:
             self._around.discard(id(value))
+
+    def _text(self, name: str, value: Any) -> str:
+        if self._room <= 0:
+            return CUT
+        text = self._redactor.value(name, value, min(LENGTH, self._room))
+        self._room -= len(text)
+        return text
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         shown: dict[str, Any] = {}
@@ -95,8 +104,14 @@ class Fields:
         return shown
 
     def _list(self, name: str, value: list[Any] | tuple[Any, ...] | AbstractSet[Any], depth: int) -> list[Any]:
-        shown = [self.field(name, item, depth - 1) for item in self._bounded(iter(value))]
+        shown = [self._item(name, item, depth - 1) for item in self._bounded(iter(value))]
         return [*shown, CUT] if len(value) > len(shown) else shown
+
+    def _item(self, name: str, item: Any, depth: int) -> Any:
+        """An item of a list; a pair may be a name and its value, as in headers and `dict.items()`."""
+        if type(item) in {tuple, list} and len(item) == 2 and isinstance(item[0], str | bytes):
+            return [self.field(name, item[0], depth - 1), self.field(said(item[0]), item[1], depth - 1)]
+        return self.field(name, item, depth)
 
     def _bounded(self, items: Iterator[Any]) -> Iterator[Any]:
         for _, item in zip(range(WIDTH), items, strict=False):
@@ -108,9 +123,11 @@ class Fields:
 
 def _members(value: Any) -> Any:
     """What *value* is made of: a mapping or a collection; None where it is one thing, known by its text."""
+    kind = type(value)
+    if isinstance(value, tuple) and (named := getattr(kind, "_fields", None)) is not None:
+        return dict(zip(named, value, strict=False))
     if isinstance(value, Mapping | list | tuple | AbstractSet):
         return value
-    kind = type(value)
     names = getattr(kind, "__struct_fields__", None)
     if names is None and dataclasses.is_dataclass(kind):
         names = [field.name for field in dataclasses.fields(kind)]

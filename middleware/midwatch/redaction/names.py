@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, final
 from urllib.parse import unquote
 
@@ -95,19 +95,19 @@ class SecretNames:
         self._own = frozenset(given.values())
         self.roots = tuple({min(words_of(name), key=lambda word: (-len(word), word))[:8] for name in given})
         """Text in which none of these is found has none of the *own* names in it."""
-        self.hides = lru_cache(KEPT)(self._hides)
-        """Whether the name of a header or of a field is that of a secret."""
-        self.hides_in_query = lru_cache(KEPT)(self._hides_in_query)
+        self._hides = lru_cache(KEPT)(partial(self._judged, whole=WHOLE))
+        self._hides_in_query = lru_cache(KEPT)(partial(self._judged, whole=QUERY))
+
+    def hides(self, name: str) -> bool:
+        """Whether the name of a header or of a field is that of a secret; one that is too long may be."""
+        return len(name) > LONGEST or self._hides(name)
+
+    def hides_in_query(self, name: str) -> bool:
         """The same for a parameter of a query, where some names mean more, such as the `code` of OAuth."""
-
-    def _hides(self, name: str) -> bool:
-        return self._judged(name, WHOLE)
-
-    def _hides_in_query(self, name: str) -> bool:
-        return self._judged(name, QUERY)
+        return len(name) > LONGEST or self._hides_in_query(name)
 
     def _judged(self, name: str, whole: frozenset[str]) -> bool:
-        plain = decoded(name) if len(name) <= LONGEST else None
+        plain = decoded(name)
         if plain is None:
             return True
         folded = _folded(plain)

@@ -102,7 +102,7 @@ class Queries:
     def _called(self, name: str, value: str) -> str:
         if self._calls:
             shown = self._calls(name, value)
-            value = QUERY_MASK if shown is None else value if shown == value else quote_plus(shown)
+            value = QUERY_MASK if shown is None else value if shown == value else quote_plus(shown, errors="replace")
         return f"{name}={value}"
 
     def allowed(self, raw: str, allow: Collection[str]) -> str:

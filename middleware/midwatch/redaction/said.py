@@ -18,7 +18,7 @@ def said(value: Any) -> str:
         if isinstance(value, bytes | bytearray):
             return bytes(value).decode("utf-8", "backslashreplace")
         text: str = value if type(value) is str else str.__str__(str(value))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return f"<{_kind(value)} that raises {_kind(error)}>"
     return text
 

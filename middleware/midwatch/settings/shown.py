@@ -16,6 +16,7 @@ LENGTH: Final = 72
 HIDDEN: Final = "***"
 
 _scheme = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://").match
+_opaque = re.compile(r"/(?=[A-Za-z_-]*[0-9])(?=[0-9_-]*[A-Za-z])[A-Za-z0-9_-]{16,}")
 _pair = re.compile(r"([^&;=]*)(=?)([^&;]*)")
 
 
@@ -33,6 +34,9 @@ def masked(text: str) -> str:
     user, at, rest = text[start:].rpartition("@")
     if at and (scheme or ":" in user):
         text = f"{text[:start]}{HIDDEN}@{rest}"
+    if scheme and not text.startswith(("file:", "sqlite:")):
+        # As in the URLs of webhooks, which hold nothing else that is secret.
+        text = _opaque.sub(f"/{HIDDEN}", text)
     text, mark, fragment = text.partition("#")
     text, question, query = text.partition("?")
     if query:
