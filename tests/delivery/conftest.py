@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from midwatch.delivery import Channel, channels
+from midwatch.delivery import Channel, channels, figures
 from midwatch.delivery.spilling import Spilling, spilling
 from midwatch.destinations import Entry
 
@@ -62,6 +62,12 @@ class Rig:
         """What `kill -9` leaves of the process: its files, and nobody who has the lock."""
         self.channel.forget()
         self.network.forget()
+
+    @property
+    def totals(self) -> tuple[int, int, int]:
+        """Pending, sent and dropped, under the name of the destination."""
+        (found,) = figures([self.channel, self.network]).values()
+        return found
 
     @property
     def files(self) -> list[Path]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from fcntl import flock
 from pathlib import Path
 
 import pytest
 
+from midwatch.delivery import owner as module
 from midwatch.delivery.owner import Owner
 
 
@@ -143,6 +145,25 @@ def test_a_lock_that_was_deleted_is_made_again(folder: Path) -> None:
     assert owner.path(1) == before
     assert list(Owner(folder, "a").inherit(100)) == []
     before.unlink()
+    owner.release()
+
+
+def test_a_lock_that_an_heir_deletes_at_once_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """He found it between its making and its locking, and took it for that of a dead process without files."""
+    heirs = [True, False]
+
+    def late(fd: int, how: int) -> None:
+        if heirs.pop(0):
+            Path(f"/proc/self/fd/{fd}").readlink().unlink()
+        flock(fd, how)
+
+    monkeypatch.setattr(module, "flock", late)
+    owner = Owner(folder, "a")
+    owner.hold()
+    monkeypatch.undo()
+    owner.path(1).touch()
+    assert list(Owner(folder, "a").inherit(100)) == []
+    owner.path(1).unlink()
     owner.release()
 
 

@@ -304,6 +304,7 @@ def test_a_full_disk_tears_nothing(make: Make, folder: Path, monkeypatch: pytest
     assert written == 5 * (room // 45)
     assert spill.count == written
     assert spill.bytes == sum(path.stat().st_size for path in files(folder))
+    assert all(path.stat().st_size for path in files(folder)), "nor an empty file"
     disk.room = 1 << 20
     assert spill.append(records(*range(written, 20))) == 20 - written
     assert drained(spill) == (list(range(20)), 0)

@@ -224,7 +224,7 @@ class Channel(Generic[T]):
     def forget(self) -> None:
         """Start empty, in a forked child."""
         self._items, self._flight, self.queued_bytes = deque(), [], 0
-        self.patience = Patience(self.patience.give_up)
+        self.patience = self.patience.afresh()
         self._gathering, self._hurried = None, False
         self.sent = self.dropped = self._told = 0
         if self._keeper is not None:

@@ -48,7 +48,7 @@ class Detour:
     def forget(self) -> None:
         """Start afresh, in a forked child."""
         self._spill.forget()
-        self._handed = 0
+        self._handed = self._direct = 0
         # For each file that was taken, how many lines were handed over when it had been.
         self._marks: deque[int] = deque()
         self._looked_at = -LOOK_EVERY
@@ -66,7 +66,12 @@ class Detour:
     @property
     def busy(self) -> bool:
         """Whether there are files to look after."""
-        return bool(self._spill.waiting or self._spill.taken) or self._unseen
+        return bool(self._spill.waiting or self._spill.taken) or self._unseen or self.exposed
+
+    @property
+    def exposed(self) -> bool:
+        """The network fails, and has lines that are nowhere else."""
+        return self._network.patience.failing and self._network.settled < self._direct
 
     def settle(self, *, hurry: bool) -> bool:
         """Hand over what waits on disk, as far as there is room."""
@@ -84,12 +89,13 @@ class Detour:
             OSError: the disk does not take what is left of it.
         """
         self._advance()
-        if not self._spill.waiting:
+        if not self._spill.waiting and not self._network.patience.failing:
             done = 0
             while done < len(batch) and self._room():
                 self._hand(batch[done].entry())
                 done += 1
             del batch[:done]
+            self._direct = self._handed
         return self.write(batch)
 
     def write(self, batch: list[Shipped]) -> int:
@@ -117,6 +123,7 @@ class Detour:
                 self._hand(item.entry())
             raise
         self._handed = self._network.settled
+        self._direct = 0
         self._marks.clear()
         return len(older) - kept
 

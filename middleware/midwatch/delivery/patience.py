@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from .terms import Later
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Patience"]
 
@@ -25,12 +28,20 @@ class Patience:
 
     Attributes:
         until: Before that, nothing is tried.
+        told: Called after each failure.
     """
 
     def __init__(self, give_up: float) -> None:
         self.give_up = give_up
+        self.told: Callable[[], object] = _nothing
         self.worked()
         self.until = 0.0
+
+    def afresh(self) -> Patience:
+        """As it was at the beginning."""
+        new = Patience(self.give_up)
+        new.told = self.told
+        return new
 
     def worked(self) -> None:
         """Start small again."""
@@ -52,4 +63,8 @@ class Patience:
         if isinstance(error, Later):
             pause = max(pause, min(error.seconds, LONGEST_ASKED))
         self.until = now + pause
+        self.told()
         return over
+
+
+def _nothing() -> None: ...

@@ -75,6 +75,7 @@ class Spilling(Channel[Shipped]):
         )
         self.spilled = 0
         network.patience.give_up = inf
+        network.patience.told = self._wake
         if self._detour.busy:
             self.worker.wake()
 
@@ -84,8 +85,21 @@ class Spilling(Channel[Shipped]):
 
     def step(self) -> bool:
         worked = super().step()
+        if self._detour.exposed:
+            self._shelter()
         self.spilled = self._detour.bytes
         return worked
+
+    def _wake(self) -> None:
+        self.worker.wake()  # A forked child has another one.
+
+    def _shelter(self) -> None:
+        """Have on disk what the network has and does not get rid of, unless it is sending right now."""
+        with self._network.worker.held(0) as held:
+            if held:
+                self.dropped += self._detour.retreat(self._network.leftovers())
+                # From there it is handed over again: what is on disk may be tried as often as one likes.
+                self._detour.settle(hurry=False)
 
     def _arrived(self, count: int) -> None:
         """Not yet: they are on disk, or count there where they were handed to."""
