@@ -163,7 +163,8 @@ def test_no_field_of_the_application_loses_a_line(listen: Any, fields: str, extr
 def test_odd_records_are_lines(listen: Any) -> None:
     """Keys that are no text, and clocks that are none."""
     lines = listen()
-    for attributes in ({1: 2}, {"created": float("nan")}, {"created": 1e18}):
+    odd: list[dict[Any, Any]] = [{1: 2}, {"created": float("nan")}, {"created": 1e18}]
+    for attributes in odd:
         record = logging.makeLogRecord({"name": "app", "msg": "told", "levelno": 20, "levelname": "INFO"})
         record.__dict__.update(attributes)
         lines.handler.handle(record)
@@ -278,3 +279,15 @@ def test_a_flush_that_waits_does_not_spin() -> None:
         "import os; os._exit(0 if time.process_time() - before < 1.0 else 1)\n"
     )
     assert subprocess.run([sys.executable, "-c", script], timeout=30, check=False).returncode == 0
+
+
+def test_what_was_not_delivered_is_said_at_the_end() -> None:
+    """Nothing is lost in silence: the last line of a process tells how much, once."""
+    script = (
+        "import midwatch\nfrom midwatch.delivery import Channel\n"
+        "def away(batch): raise OSError\n"
+        "channel = Channel('away', away); channel.put(1); channel.put(2)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], timeout=30, check=True, capture_output=True, text=True)
+    assert ended.stderr.splitlines()[-1] == "midwatch: away: 2 not delivered when the process ended"
+    assert ended.stderr.count("not delivered") == 1

@@ -7,7 +7,7 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Final, final
 
-from .delivery import flush
+from .delivery import last_words
 from .logs.setup import reassert
 from .plugin import hook_failed
 
@@ -73,6 +73,6 @@ class Lifecycle:
                 atexit.unregister(self.stop)
                 until = monotonic() + SHUTDOWN
                 self._moments.shutdown(SHUTDOWN)
-                flush(max(0.0, until - monotonic()))
+                last_words(max(0.0, until - monotonic()))
             finally:
                 self.running = self._stopping = False

@@ -67,12 +67,26 @@ def test_structlog_with_lines_of_its_own(requested: Any, capsys: pytest.CaptureF
 
 
 def test_structlog_through_our_handler(requested: Any, lines: Any) -> None:
-    """Its fields become fields of our line."""
+    """Its fields become fields of our line, also where standard logging has the name; secrets are hidden."""
     exec(recipes("structlog")[1], {})
-    request = requested(lambda: structlog.get_logger("app").warning("low stock", item=7))
+    request = requested(lambda: structlog.get_logger("app").warning("low stock", item=7, name="x", password="y"))
     (line,) = [line for line in lines.all if line["logger"] == "app"]
     assert (line["message"], line["item"], line["level"]) == ("low stock", 7, "WARNING")
     assert line["trace_id"] == request["trace_id"]
+    assert (line["name_"], line["password"]) == ("x", "[redacted]")
+
+
+def test_structlog_sends_exceptions_through_our_handler(lines: Any) -> None:
+    """With our stack."""
+    exec(recipes("structlog")[1], {})
+    logging.getLogger("app").addHandler(lines.handler)
+    logging.getLogger("app").setLevel(logging.INFO)
+    try:
+        raise ValueError("the bug")
+    except ValueError:
+        structlog.get_logger("app").exception("failed")
+    assert lines.one["exception.message"] == "the bug"
+    assert lines.one["exception.stacktrace"].startswith("Traceback")
 
 
 def test_loguru_with_sinks_of_its_own(requested: Any) -> None:
@@ -91,8 +105,19 @@ def test_loguru_through_our_handler(requested: Any, lines: Any) -> None:
     exec(recipes("loguru")[1], {})
     module = logging.getLogger(__name__)
     module.addHandler(lines.handler)
-    request = requested(lambda: loguru.warning("low stock"))
+
+    def handle() -> None:
+        local = "a value"
+        try:
+            raise ValueError("the bug")
+        except ValueError:
+            loguru.bind(item=7).opt(exception=True).warning("low stock")
+        assert local
+
+    request = requested(handle)
     module.removeHandler(lines.handler)
-    (line,) = [line for line in lines.all if line["message"].startswith("low stock")]
+    (line,) = [line for line in lines.all if line["message"] == "low stock"]
+    assert (line["item"], line["exception.message"]) == (7, "the bug")
+    assert "a value" not in str(line).replace('local = "a value"', "")
     assert line["level"] == "WARNING"
     assert line["trace_id"] == request["trace_id"]

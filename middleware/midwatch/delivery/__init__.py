@@ -17,9 +17,22 @@ from typing import Final
 from . import channel, worker
 from .channel import Channel, channels
 from .counts import figures, losses, lost, spilled
+from .last import tell_undelivered
 from .terms import Keeper, Later, Refused
 
-__all__ = ["Channel", "Keeper", "Later", "Refused", "channels", "figures", "flush", "losses", "lost", "spilled"]
+__all__ = [
+    "Channel",
+    "Keeper",
+    "Later",
+    "Refused",
+    "channels",
+    "figures",
+    "flush",
+    "last_words",
+    "losses",
+    "lost",
+    "spilled",
+]
 
 LAST_WORDS: Final = 2.0
 """Seconds that the end of a process may take."""
@@ -51,9 +64,15 @@ def flush(timeout: float = 5.0) -> bool:
     return True
 
 
+def last_words(timeout: float = LAST_WORDS) -> None:
+    """`flush`, for the end of a process: what is left then is told on standard error."""
+    if not flush(timeout):
+        tell_undelivered(channels)
+
+
 def _in_child(_: object) -> None:
     """Children of multiprocessing end without `atexit`; this is what they run instead."""
-    util.Finalize(None, flush, args=(LAST_WORDS,), exitpriority=0)
+    util.Finalize(None, last_words, exitpriority=0)
 
 
 def _after_fork() -> None:
@@ -62,5 +81,5 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
-atexit.register(flush, LAST_WORDS)
+atexit.register(last_words)
 util.register_after_fork(channels, _in_child)

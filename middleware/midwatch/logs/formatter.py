@@ -26,8 +26,9 @@ from .timestamp import rfc3339
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Mapping
 
-__all__ = ["JsonFormatter", "rfc3339", "trace_fields"]
+__all__ = ["JsonFormatter", "extra_fields", "rfc3339", "trace_fields"]
 
 READ: Final = 256 << 10
 """Characters of a traceback that are looked through for secrets, all of which may be longer than what is shown."""
@@ -160,3 +161,12 @@ def trace_fields() -> dict[str, str]:
         return {}
     flags = f"{context.trace_flags:02x}"
     return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}", "trace_flags": flags}
+
+
+def extra_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    *fields* as `extra=` of standard logging takes them.
+
+    It refuses names that a record has itself, such as `name`, with a `KeyError`; they get an underscore behind them.
+    """
+    return {f"{name}_" if name in RESERVED else str(name): value for name, value in fields.items()}
