@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Ask", "Hello", "Timing", "main", "pin"]
 
 WARM_UP: Final = 300
+QUIET_FROM: Final = 200
+"""Requests of a round from which on it matters whether other workers sleep: a quick run only shows that all works."""
+
 LEAD_IN: Final = 50
 """Requests before each round: another process has had the core and its caches."""
 
@@ -117,7 +120,8 @@ class Bench:
         """Time *count* requests."""
         variant = self.variants[name]
         variant.prepare()
-        watched.rest()
+        if count >= QUIET_FROM:
+            watched.rest()
         self._caller.time(variant.app, LEAD_IN)
         variant.settle()
         # Garbage of the variant before; collection stays on meanwhile, as in production.

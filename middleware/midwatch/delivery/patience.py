@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+from random import SystemRandom
 from typing import TYPE_CHECKING, Final, final
 
 from .terms import Later
@@ -16,6 +16,10 @@ FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 LONGEST_ASKED: Final = 60.0
 """Seconds of a pause after a failure: the first, the longest of our own, the longest that a destination may ask for."""
+
+
+_chance: Final = SystemRandom()
+"""Not the generator that the application may have seeded."""
 
 
 @final
@@ -59,7 +63,7 @@ class Patience:
         over = now - since >= self.give_up
         self._since = now if over else since
         self._pause = min(max(FIRST_PAUSE, 2 * self._pause), LONGEST_PAUSE)
-        pause = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        pause = self._pause * _chance.uniform(0.5, 1.0)
         if isinstance(error, Later):
             pause = max(pause, min(error.seconds, LONGEST_ASKED))
         self.until = now + pause

@@ -97,7 +97,7 @@ class Address(NamedTuple):
             # The error would show what was taken for the port, which may be of a password.
             raise AddressError(f"{url.partition(':')[0][:40]}: no such host or port") from None
         name = f"{parts.scheme}:{'//' if host else ''}{parts.netloc.rpartition('@')[2]}{parts.path}"
-        if not host and (parts.netloc or "@" in parts.path):
+        if not host and ":" in parts.path.partition("@")[0] and "@" in parts.path:
             # What stands there may be a password.
             raise AddressError(f"{parts.scheme}: no host; expected {parts.scheme}://host")
         if not url.isprintable() or " " in url:

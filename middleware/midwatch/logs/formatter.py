@@ -8,6 +8,7 @@ carries. Whatever a record holds, the result is one valid line (see `midwatch.lo
 
 from __future__ import annotations
 
+from itertools import islice
 from time import time
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -21,7 +22,7 @@ from ..tracing.span import Span
 from .flavours import flavour, translated
 from .line import RequestLine, WideLine
 from .record import ReadyRecord
-from .safe import LENGTH, encode_line, safe_text
+from .safe import CUT, LENGTH, WIDTH, encode_line, safe_text
 from .timestamp import rfc3339
 
 if TYPE_CHECKING:
@@ -103,11 +104,18 @@ class JsonFormatter(BaseJsonFormatter):
             self._add_exception(fields, record)
         if record.stack_info:
             fields["stack"] = self._redactor.value("", record.stack_info, LENGTH)
-        for key, value in record.__dict__.items():
-            if key not in RESERVED and key not in fields:
-                name = safe_text(key)
-                fields[self._redactor.name(name)] = self._redactor.field(name, value)
+        self._add_extra(fields, record)
         return fields
+
+    def _add_extra(self, fields: dict[str, Any], record: logging.LogRecord) -> None:
+        """What the application gave, without secrets, and not more than a line can carry."""
+        known = RESERVED | fields.keys()
+        extra = {key: value for key, value in record.__dict__.items() if key not in known}
+        for key, value in islice(extra.items(), WIDTH):
+            name = safe_text(key)
+            fields[self._redactor.name(name)] = self._redactor.field(name, value)
+        if len(extra) > WIDTH:
+            fields[CUT] = f"{len(extra) - WIDTH} more"
 
     def _add_exception(self, fields: dict[str, Any], record: logging.LogRecord) -> None:
         info = record.exc_info
