@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import random
 import subprocess
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import midwatch.delivery.channel as delivery
 import midwatch.delivery.counts as counted
-from midwatch.delivery import Channel, Later, Refused, figures, flush, losses, lost
+from midwatch.delivery import Channel, Later, Refused, figures, flush, losses, lost, patience
 from midwatch.delivery.registry import Channels
 from midwatch.delivery.worker import Worker
 
@@ -382,7 +382,7 @@ def test_a_destination_may_ask_for_a_pause(
     destination: Destination, clock: Clock, monkeypatch: pytest.MonkeyPatch, seconds: float, pause: float
 ) -> None:
     """A minute at most, and never less than our own."""
-    monkeypatch.setattr(random, "uniform", lambda least, most: most)
+    monkeypatch.setattr(patience, "_chance", SimpleNamespace(uniform=lambda least, most: most))
     channel = by_hand(destination, give_up=1e9)
     channel.put("a")
     destination.error = Later(seconds, "429 Too Many Requests")
