@@ -28,7 +28,7 @@ module(load="imuxsock" SysSock.Use="off")
 input(type="imudp" address="127.0.0.1" port="{udp}")
 input(type="imtcp" address="127.0.0.1" port="{tcp}")
 input(type="imtcp" address="127.0.0.1" port="{tls}"
-      streamDriver.name="ossl" streamDriver.mode="1" streamDriver.authMode="anon")
+      streamDriver.name="gtls" streamDriver.mode="1" streamDriver.authMode="anon")
 input(type="imuxsock" socket="{folder}/log" useSpecialParser="off" parseHostname="on" ignoreTimestamp="off"
       useSysTimeStamp="off" rateLimit.interval="0")
 template(name="line" type="list" option.jsonf="on") {{
