@@ -18,7 +18,7 @@ from opentelemetry.context import Context
 from .answers import Outcome
 from .context import get_current
 from .delivery import lost
-from .headers import without_port
+from .headers import FORWARDING, without_port
 from .plugin import hook_failed
 
 if TYPE_CHECKING:
@@ -32,13 +32,6 @@ if TYPE_CHECKING:
     from .plugin import Moments
 
 __all__ = ["KEY", "Actor", "Exchange", "current"]
-
-FORWARDING: Final = (
-    "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-server",
-    "x-real-ip", "via", "cf-connecting-ip", "true-client-ip", "x-client-ip", "x-envoy-external-address",
-    "fly-client-ip", "fastly-client-ip", "x-amzn-trace-id", "x-azure-clientip", "x-appengine-user-ip",
-)  # fmt: skip
-"""Request headers by which proxies say that they forwarded a request."""
 
 NOTED: Final = 128
 """Fields that an application may add to one line."""

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["HeaderName", "HeaderNames", "field_name", "field_value", "port_of", "without_port"]
+__all__ = ["FORWARDING", "HeaderName", "HeaderNames", "field_name", "field_value", "port_of", "without_port"]
+
+
+FORWARDING: Final = (
+    "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-server",
+    "x-real-ip", "via", "cf-connecting-ip", "true-client-ip", "x-client-ip", "x-envoy-external-address",
+    "fly-client-ip", "fastly-client-ip", "x-amzn-trace-id", "x-azure-clientip", "x-appengine-user-ip",
+)  # fmt: skip
+"""Request headers by which proxies say that they forwarded a request."""
 
 
 class HeaderName:

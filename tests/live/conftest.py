@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ..destinations.syslog_peer import Authority, authority
 from .collectors import collector, rotel, to, zipkin
 
 __all__ = ["collector", "rotel", "to", "zipkin"]
@@ -122,6 +123,14 @@ def _wait(server: Server) -> None:
         else:
             return
     raise AssertionError(f"the server does not listen: {(server.folder / 'server.out').read_text()}")
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Of servers on this machine, signed by an authority that nobody else knows."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl, which makes the certificates, is not installed")
+    return authority(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture

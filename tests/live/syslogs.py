@@ -130,7 +130,7 @@ def _received(line: dict[str, Any]) -> Received:
 
 @pytest.fixture
 def daemon(
-    request: pytest.FixtureRequest, tmp_path: Path, authority_of_servers: Authority
+    request: pytest.FixtureRequest, tmp_path: Path, certificates: Authority
 ) -> Iterator[Callable[[str], Daemon]]:
     """Start one; skipped where it is not there."""
     running: list[Daemon] = []
@@ -141,12 +141,12 @@ def daemon(
         except MissingError as missing:
             pytest.skip(str(missing))
         ports = {kind: free_port() for kind in INPUTS}
-        certificate = authority_of_servers.folder / "localhost"
+        certificate = certificates.folder / "localhost"
         config = tmp_path / "daemon.conf"
         template = RSYSLOG if name == "rsyslog" else SYSLOG_NG
-        files = {"ca": authority_of_servers.ca, "cert": f"{certificate}.pem", "key": f"{certificate}.key"}
+        files = {"ca": certificates.ca, "cert": f"{certificate}.pem", "key": f"{certificate}.key"}
         config.write_text(template.format(folder=tmp_path, **ports, **files))
-        running.append(Daemon(name, tmp_path, _command(name, path, config, tmp_path), ports, authority_of_servers))
+        running.append(Daemon(name, tmp_path, _command(name, path, config, tmp_path), ports, certificates))
         running[-1].start()
         return running[-1]
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,8 +15,10 @@ from midwatch.destinations import Entry, Shipped
 from midwatch.destinations.fluentd import channel_to
 from midwatch.service import Service
 
-from ..destinations.syslog_peer import Authority, authority
 from .fluentd import Fluentd, fluentd
+
+if TYPE_CHECKING:
+    from ..destinations.syslog_peer import Authority
 
 __all__ = ["fluentd"]
 
@@ -27,13 +28,6 @@ LONG = 60.0
 Start = Callable[..., Fluentd]
 SECURITY = {"serverHostname": "the-server", "sharedKey": "sesame", "authorize": False, "userDict": {}}
 USERS = {**SECURITY, "authorize": True, "userDict": {"ann": "p@ss"}}
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl, which makes the certificates, is not installed")
-    return authority(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ or as a whole chunk whose receipt was lost.
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..destinations.syslog_peer import Authority, authority
 from .fluentd import fluentd
 from .process import Process
 from .syslogs import daemon
@@ -30,13 +28,6 @@ pytestmark = pytest.mark.live
 
 LINES = 100_000
 RESTARTS = 5
-
-
-@pytest.fixture(scope="session")
-def authority_of_servers(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    return authority(tmp_path_factory.mktemp("authority"))
 
 
 def ship(url: str, folder: Path, restart: Callable[[], None]) -> Process:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from midwatch.destinations import Entry, Shipped
 from midwatch.destinations.syslog import channel_to
 from midwatch.service import Service
 
-from ..destinations.syslog_peer import Authority, authority, close
+from ..destinations.syslog_peer import close
 from .syslogs import Daemon, daemon
 
 __all__ = ["daemon"]
@@ -42,13 +41,6 @@ KINDS = [
 ]
 
 Start = Callable[[str], Daemon]
-
-
-@pytest.fixture(scope="session")
-def authority_of_servers(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl, which makes the certificates, is not installed")
-    return authority(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture

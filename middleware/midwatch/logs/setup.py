@@ -61,23 +61,15 @@ def configure_logging(
     formatter = JsonFormatter(service, fields=fields, project=project, redactor=redactor)
     handlers = [_handler(url, formatter, service, spill) for url in dict.fromkeys(to)]
     ours, everything = logging.getLogger("midwatch"), logging.getLogger()
-    for logger in (ours, everything, logging.getLogger(DELIVERY)):
-        for handler in [handler for handler in logger.handlers if isinstance(handler, DeliveryHandler)]:
-            logger.removeHandler(handler)
+    _remove_ours(ours, everything, logging.getLogger(DELIVERY))
     ours.propagate = propagate
     if ours.level == logging.NOTSET:
         ours.setLevel(logging.INFO)
     at_root = not everything.handlers if root is None else root
     if at_root:
-        everything.setLevel(level)
-        # At INFO, httpx logs each URL with its query; the client spans say the same without.
-        for talkative in (logging.getLogger("httpx"), logging.getLogger("httpcore")):
-            if talkative.level == logging.NOTSET:
-                talkative.setLevel(logging.WARNING)
-    if access_logs or (access_logs is None and not at_root):
-        unmute_access_logs()
-    else:
-        mute_access_logs()
+        _take_over(everything, level)
+    muted = at_root if access_logs is None else not access_logs
+    (mute_access_logs if muted else unmute_access_logs)()
     for handler in handlers:
         if at_root:
             everything.addHandler(handler)
@@ -87,6 +79,20 @@ def configure_logging(
     if all(map(is_network, to)):
         # Somebody has to say that they fail.
         logging.getLogger(DELIVERY).addHandler(DeliveryHandler(lines_to("stderr"), formatter))
+
+
+def _remove_ours(*loggers: logging.Logger) -> None:
+    for logger in loggers:
+        for handler in [handler for handler in logger.handlers if isinstance(handler, DeliveryHandler)]:
+            logger.removeHandler(handler)
+
+
+def _take_over(root: logging.Logger, level: str) -> None:
+    root.setLevel(level)
+    # At INFO, httpx logs each URL with its query; the client spans say the same without.
+    for talkative in (logging.getLogger("httpx"), logging.getLogger("httpcore")):
+        if talkative.level == logging.NOTSET:
+            talkative.setLevel(logging.WARNING)
 
 
 def _handler(url: str, formatter: JsonFormatter, service: Service, spill: SpillTo | None) -> DeliveryHandler:

@@ -166,18 +166,14 @@ def _share(value: object) -> float:
     return float(value)
 
 
-def _seconds(value: object) -> float:
-    number = _number(value)
-    if number > LONGEST:
-        raise Refused("it is in seconds, not milliseconds")
-    return number
+def _seconds_up_to(most: float) -> Kind:
+    def accept(value: object) -> float:
+        number = _number(value)
+        if number > most:
+            raise Refused("it is in seconds, not milliseconds")
+        return number
 
-
-def _seconds_of_a_week(value: object) -> float:
-    number = _number(value)
-    if number > WEEK:
-        raise Refused("it is in seconds, not milliseconds")
-    return number
+    return kind(f"a number of seconds above 0, up to {most:g}", accept)
 
 
 def _whole(value: object) -> int:
@@ -239,10 +235,10 @@ def _header(value: object) -> str:
 text: Final = kind("text of one line, up to 255 characters", _text)
 flag: Final = kind("True or False", _flag)
 level: Final = kind('the name of a logging level, such as "INFO"', level_name)
-seconds: Final = kind(f"a number of seconds above 0, up to {LONGEST:g}", _seconds)
+seconds: Final = _seconds_up_to(LONGEST)
 count: Final = kind("a whole number above 0", _count)
 whole: Final = kind("a whole number, 0 or more", _whole)
-seconds_of_a_week: Final = kind(f"a number of seconds above 0, up to {WEEK:g}", _seconds_of_a_week)
+seconds_of_a_week: Final = _seconds_up_to(WEEK)
 folder: Final = kind('the whole path of a directory, such as "/var/spool/orders"', _folder)
 buckets: Final = kind("a list of increasing numbers above 0", _buckets)
 path: Final = kind('a path that starts with "/"', _path)
