@@ -65,6 +65,21 @@ def test_names_of_the_settings_count_for_fields_and_bodies(door: Any, listen: An
     assert not any("DE89" in text for text in lines.texts)
 
 
+@pytest.mark.parametrize("path", [f"/reset/token={SECRET}", f"/hooks/sk_live_{SECRET}", f"/go/https://u:{SECRET}@h/"])
+def test_secrets_in_paths_are_hidden(door: Any, listen: Any, path: str) -> None:
+    """In the line of a request as in that of an error, and in the message of it."""
+    lines = listen()
+    door.call(door.watch(ScriptedApp(), RequestLog()), "GET", path)
+    assert not any(SECRET in text for text in lines.texts)
+
+
+def test_patterns_of_the_settings_count_for_paths(door: Any, listen: Any) -> None:
+    lines = listen()
+    shown = Shown(redactor=Redactor(patterns=["CUST-[0-9]{4}"]))
+    door.call(door.watch(ScriptedApp(), RequestLog(shown=shown)), "GET", "/c/CUST-1234")
+    assert not any("CUST-1234" in text for text in lines.texts)
+
+
 def test_what_waits_is_weighed(door: Any, listen: Any) -> None:
     """Fields of the application, and paths of strangers, count in a queue that is bounded in bytes."""
     lines = listen()

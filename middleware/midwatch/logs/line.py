@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType, field
 
 from ..destinations.entry import Entry
 from ..headers import without_port
+from ..redaction import DEFAULT
 from .flavours import translated
 from .safe import encode_line, plain_fields
 from .timestamp import rfc3339
@@ -26,6 +27,9 @@ __all__ = ["RequestLine", "WideLine"]
 
 WEIGHT: Final = 1024
 """Bytes of a line that is not text yet, as a rule."""
+
+SHORT: Final = 16
+"""Characters of a path in which no secret can be told from a word."""
 
 MAX_TEXT: Final = 1024
 """Characters that a stranger may put into one field."""
@@ -72,6 +76,8 @@ class RequestLine(msgspec.Struct, omit_defaults=True, gc=False):
         """
         if self.message is UNSET:
             self.path, self.method = self.path[:MAX_TEXT], self.method[:MAX_TEXT]
+            if len(self.path) > SHORT:
+                self.path = DEFAULT.value("url.path", self.path, MAX_TEXT)
             self.duration = round(self.duration, 6) if self.duration is not None else None
             self.time_to_first_byte = None if self.time_to_first_byte is None else round(self.time_to_first_byte, 6)
             ended = self.timestamp

@@ -74,6 +74,8 @@ class RequestLog(Plugin):
         host, user_agent = exchange.headers(HEADERS)
         first_byte, path = exchange.first_byte, exchange.path
         ended = exchange.started_at * 1e-9 + exchange.duration
+        if self._shown.path is not None:
+            path = self._shown.path("url.path", path, MAX_TEXT)
         line = RequestLine(
             ended,
             level_name,

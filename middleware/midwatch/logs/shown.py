@@ -39,6 +39,8 @@ class Shown:
         self._request = [(name, f"http.request.header.{name}") for name in map(str.lower, request)]
         self._response = [(name, f"http.response.header.{name}") for name in map(str.lower, response)]
         self._redactor = redactor
+        self.path = None if redactor is DEFAULT else redactor.value
+        """Shows a path as the settings want it; None where the line itself does."""
 
     def __bool__(self) -> bool:
         return bool(self._query or self._request or self._response)
