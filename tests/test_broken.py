@@ -321,7 +321,7 @@ while count < 1000:
     _worker.awake = False
     channel.put("from the thread")
 signal.setitimer(signal.ITIMER_REAL, 0)
-print(flush(10))
+print(flush(10), flush=True)
 os._exit(0)
 """
 
