@@ -88,7 +88,8 @@ class Bench:
             self._add_assembled(asgi, only_import=kind == "plain")
         for name, variant in self.variants.items():
             self.hello.answers[name] = self._caller.answer(variant.app)
-            self.time(name, WARM_UP)
+            self._caller.time(variant.app, WARM_UP)
+            variant.settle()
 
     def _add_watched(self) -> None:
         self.variants["bare"] = Variant(self._bare())

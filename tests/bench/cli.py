@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
             return _soak(options)
         if options.shipping:
             return _shipping(options)
-        report = _run(options)
+        report = _kept(options.read) if options.read else _run(options)
     except Broken as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -84,9 +85,17 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _kept(name: str) -> Report:
+    try:
+        return msgspec.json.decode(Path(name).read_bytes(), type=Report)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise Broken(f"{name}: {error}") from None
+
+
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description="What Midwatch costs, as ratios within one run.")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--read", metavar="FILE", help="print the tables of an earlier run that was kept as JSON")
     parser.add_argument("--quick", action="store_true", help="few rounds: to see that it works, not what it costs")
     parser.add_argument("--long", action="store_true", help="a million requests for the memory check")
     parser.add_argument("--soak", action="store_true", help="only 200000 requests against a collector that fails")
@@ -110,7 +119,7 @@ def _shipping(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> Report:
-    rounds, requests = (3, 100) if options.quick else (16, 300)
+    rounds, requests = (2, 60) if options.quick else (16, 300)
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     child.pin(cores[-1] if cores else None)
     measured = measure(rounds, requests, _tell)
