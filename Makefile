@@ -16,7 +16,7 @@ demo: $(VENV)/stamp-demo ## Two real services, 200 requests, and what the six sa
 	@$(BIN)/python examples/shop/demo.py $(if $(SERVE),--serve)
 
 test: $(VENV)/stamp-test ## All tests but the live ones, with branch coverage
-	@$(BIN)/python -m pytest --cov --cov-report=term
+	@$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term
 
 lint: $(VENV)/stamp-test
 	@$(BIN)/ruff check .

@@ -75,7 +75,7 @@ def with_option(option: int, environ: Any, start_response: Any) -> Any:
     return wsgi(environ, start_response)
 
 
-@pytest.mark.parametrize("app", [coroutine, returns_coroutine, ASGIObject(), functools.partial(coroutine)], ids=str)
+@pytest.mark.parametrize("app", [coroutine, returns_coroutine, ASGIObject(), functools.partial(coroutine)], ids=range(4))
 def test_any_asgi_callable(app: Any, settings: Any) -> None:
     """Told apart without calling it."""
     watched = midwatch.install(app, settings)
@@ -84,7 +84,7 @@ def test_any_asgi_callable(app: Any, settings: Any) -> None:
     assert call_asgi(watched).body == b"hello"
 
 
-@pytest.mark.parametrize("app", [wsgi, WSGIObject(), WSGIClass, functools.partial(with_option, 1)], ids=str)
+@pytest.mark.parametrize("app", [wsgi, WSGIObject(), WSGIClass, functools.partial(with_option, 1)], ids=range(4))
 def test_any_wsgi_callable(app: Any, settings: Any) -> None:
     """Told apart without calling it."""
     watched = midwatch.install(app, settings)

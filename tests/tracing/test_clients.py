@@ -261,7 +261,7 @@ def test_a_url(current: Span, exported: list[Span], url: str, attributes: dict[s
     assert found == attributes
 
 
-@pytest.mark.parametrize("key", ["suppress_instrumentation", ALL, HTTP])
+@pytest.mark.parametrize("key", ["suppress_instrumentation", ALL, HTTP], ids=["old", "all", "http"])
 def test_a_call_that_nobody_wants_traced(
     call: Call, server: Any, current: Span, exported: list[Span], key: str
 ) -> None:
