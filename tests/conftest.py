@@ -20,6 +20,14 @@ from midwatch.plugin import failures
 from midwatch.testing import Answer, ScriptedApp, call_asgi, call_wsgi
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Any:
+    """Hostile text that a test has logged is none that processes can hand each other."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "replace").decode()) for name, text in report.sections]
+    return report
+
+
 class Door:
     """One of the two doors: how to put it around an application, and how to call it."""
 
