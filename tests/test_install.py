@@ -75,7 +75,10 @@ def with_option(option: int, environ: Any, start_response: Any) -> Any:
     return wsgi(environ, start_response)
 
 
-@pytest.mark.parametrize("app", [coroutine, returns_coroutine, ASGIObject(), functools.partial(coroutine)], ids=range(4))
+APPS = [coroutine, returns_coroutine, ASGIObject(), functools.partial(coroutine)]
+
+
+@pytest.mark.parametrize("app", APPS, ids=range(4))
 def test_any_asgi_callable(app: Any, settings: Any) -> None:
     """Told apart without calling it."""
     watched = midwatch.install(app, settings)
