@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .frameworks import Framework
     from .headers import HeaderName, HeaderNames
     from .plugin import Moments
+    from .proxies import Proxies
 
 __all__ = ["KEY", "Actor", "Exchange", "current"]
 
@@ -55,7 +56,7 @@ class Exchange:
         "__weakref__", "_actor", "_added", "_extra", "_route", "app_path", "bytes_in", "bytes_out", "client",
         "close_code", "complete", "context", "departure", "disconnected", "duration", "ended", "error", "first_byte",
         "framework", "kind", "method", "moments", "native", "noted", "on_body", "on_message", "outcome", "path", "peer",
-        "probe", "request_id", "scheme", "span", "span_id", "started", "started_at", "status", "trace_flags",
+        "probe", "proxies", "request_id", "scheme", "span", "span_id", "started", "started_at", "status", "trace_flags",
         "trace_id",
     )  # fmt: skip
 
@@ -73,6 +74,8 @@ class Exchange:
     """Address and port of the socket's other end."""
     client: str | None
     """Address of the client: the peer's, or what trusted proxies say of it (see `midwatch.proxies`)."""
+    proxies: Proxies | None
+    """Who may speak for the client, where anybody may."""
     native: MutableMapping[str, Any]
     """The ASGI scope or the WSGI environ, for code that knows which."""
     framework: Framework
@@ -142,7 +145,7 @@ class Exchange:
         self.context = Context({**around, KEY: self}) if around else Context({KEY: self})
         self.kind = "http"
         self.peer = self.client = self._route = self.first_byte = self.ended = self.status = self.close_code = None
-        self.departure = self.on_message = self.on_body = self.noted = None
+        self.departure = self.on_message = self.on_body = self.noted = self.proxies = None
         self.error = self.outcome = self.span = self.trace_id = self.span_id = self.request_id = None
         self._actor = self._added = self._extra = None
         self.bytes_in = self.bytes_out = self.trace_flags = 0

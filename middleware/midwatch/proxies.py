@@ -10,14 +10,14 @@ section 5.3). `Forwarded` (RFC 7239) is read in its place when that is the confi
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .exchange import Exchange
 
-__all__ = ["Networks", "Proxies", "address_of"]
+__all__ = ["Networks", "Proxies", "Walk", "address_of"]
 
 MAX_HOPS: Final = 64
 """More hops than any real chain has; a longer one is cut from the left, where strangers write."""
@@ -30,7 +30,9 @@ def address_of(text: str) -> IPv4Address | IPv6Address | None:
     """The address in one hop: port, brackets, zone and IPv4-in-IPv6 mapping removed; None if there is none."""
     text = text.strip(' \t"')
     if text.startswith("["):
-        text = text[1:].partition("]")[0]
+        text, _, behind = text[1:].partition("]")
+        if behind and behind[0] != ":":
+            return None
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
@@ -71,6 +73,21 @@ class Networks:
         return known
 
 
+class Walk(NamedTuple):
+    """
+    How the client's address was found.
+
+    Attributes:
+        client: The address; None where not even the peer has one.
+        hop: The hop that it was read from, as it was written; None where it is the peer.
+        broken: The walk ended early: at a hop that is no address, or at the last of `MAX_HOPS`.
+    """
+
+    client: str | None
+    hop: str | None
+    broken: bool
+
+
 @final
 class Proxies:
     """
@@ -91,20 +108,29 @@ class Proxies:
 
     def apply(self, exchange: Exchange) -> None:
         """Correct `client` and `scheme` of *exchange* by what trusted proxies say; for doors."""
+        exchange.proxies = self
         if exchange.client in self._trusted:
-            exchange.client = self._client(exchange)
+            exchange.client = self.walk(exchange).client
             exchange.scheme = self._scheme(exchange)
 
-    def _client(self, exchange: Exchange) -> str | None:
-        found = exchange.client
-        for hop in reversed(self._hops(exchange)):
+    def walk(self, exchange: Exchange) -> Walk:
+        """From the peer of *exchange* through the hops that trusted proxies wrote, to the client."""
+        client, at = None if exchange.peer is None else exchange.peer[0], None
+        if client not in self._trusted:
+            return Walk(client, at, broken=False)
+        hops, more = self._hops(exchange)
+        for hop in reversed(hops):
             address = address_of(hop)
             if address is None:
-                break
-            found = str(address)
-            if found not in self._trusted:
-                break
-        return found
+                return Walk(client, at, broken=True)
+            client, at = str(address), hop
+            if client not in self._trusted:
+                return Walk(client, at, broken=False)
+        return Walk(client, at, broken=more)
+
+    def chain(self, exchange: Exchange) -> str | None:
+        """The header that the proxies write, whoever wrote it."""
+        return exchange.header(self._header)
 
     def _scheme(self, exchange: Exchange) -> str:
         if self._header == "forwarded":
@@ -117,12 +143,15 @@ class Proxies:
         plain = "ws" if exchange.kind == "websocket" else "http"
         return f"{plain}s" if secure else plain
 
-    def _hops(self, exchange: Exchange) -> list[str]:
+    def _hops(self, exchange: Exchange) -> tuple[list[str], bool]:
+        """The last of them, and whether there are more."""
         value = exchange.header(self._header)
         if not value:
-            return []
-        hops = value.rsplit(",", MAX_HOPS)[-MAX_HOPS:]
-        return [_parameter(hop, "for") for hop in hops] if self._header == "forwarded" else hops
+            return [], False
+        hops = value.rsplit(",", MAX_HOPS)
+        more = len(hops) > MAX_HOPS
+        hops = hops[-MAX_HOPS:]
+        return [_parameter(hop, "for") for hop in hops] if self._header == "forwarded" else hops, more
 
 
 def _parameter(element: str, wanted: str) -> str:
