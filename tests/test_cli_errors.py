@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from midwatch.cli import errors, main
+from midwatch.cli import main, values
 from midwatch.cli.progress import Progress
 from midwatch.errors.history import groups as history
 from midwatch.picture import sources
@@ -27,7 +27,7 @@ NOON = 1_763_899_200_000_000_000
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setattr(errors, "time_ns", lambda: NOON + 3600 * 10**9)
+    monkeypatch.setattr(values, "time_ns", lambda: NOON + 3600 * 10**9)
 
 
 def line(group: str, minute: int, **fields: Any) -> str:

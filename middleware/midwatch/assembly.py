@@ -6,6 +6,8 @@ import logging
 from typing import TYPE_CHECKING, final
 
 from .audit import AuditTrail
+from .audit.keys import load_secret
+from .audit.rules import Rule
 from .destinations import SpillTo
 from .errors import ErrorReport
 from .errors.destinations import Telling, destinations_of
@@ -20,8 +22,10 @@ from .tracing import Captured, Sampler, Tail, Tracing, trust_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .audit.kept import Kept
     from .plugin import Plugin
     from .settings import Settings
+    from .settings.audit import AuditSettings
     from .settings.errors import ErrorSettings
     from .settings.logs import LogSettings
     from .settings.six import HealthSettings, MetricSettings
@@ -48,6 +52,7 @@ class Assembly:
         self._redactor = settings.redact.redactor()
         trusted = settings.trusted_proxies
         self.proxies = Proxies(trusted, settings.forwarded_header) if trusted else None
+        self._kept: Kept | None = None
 
     def plugins(self) -> Iterator[Plugin]:
         """
@@ -66,7 +71,7 @@ class Assembly:
         if settings.metrics is not None:
             yield self._latency_metrics(settings.metrics)
         if settings.audit is not None:
-            yield AuditTrail(to=settings.audit.to, service=self._service)
+            yield self._audit_trail(settings.audit)
         if settings.health is not None:
             yield self._health_check(settings.health)
         yield from settings.plugins
@@ -149,8 +154,34 @@ class Assembly:
             max_series=metrics.max_series,
         )
 
+    def _audit_trail(self, audit: AuditSettings) -> AuditTrail:
+        rules = [Rule(rule.match, rule.status, rule.actor, rule.mode, rule.level, rule.skip) for rule in audit.rules]
+        secret = None if audit.secret is None else load_secret(audit.secret)
+        if audit.store is None:
+            return AuditTrail(to=audit.to, rules=rules, secret=secret, service=self._service)
+        from .audit.kept import Kept  # noqa: PLC0415 - most services have no store
+
+        self._kept = kept = Kept(
+            audit.store,
+            service=self._service,
+            log=audit.log,
+            key=audit.key,
+            anchors=audit.anchors,
+            every=audit.checkpoint_every,
+            events=audit.checkpoint_events,
+            strict=any(rule.mode == "strict" for rule in rules),
+            spill=audit.spill,
+            spill_bytes=audit.spill_bytes,
+            deadline=audit.deadline,
+            max_items=audit.queue,
+            max_bytes=audit.queue_bytes,
+        )
+        return AuditTrail(store=kept, rules=rules, deadline=audit.deadline, secret=secret, service=self._service)
+
     def _health_check(self, health: HealthSettings) -> HealthCheck:
         checks = {name: Check(check.call, check.groups, check.timeout) for name, check in health.checks.items()}
+        if self._kept is not None:
+            checks.setdefault("audit", Check(self._kept.standing.check))
         return HealthCheck(
             path=health.path, checks=checks, allow=health.allow, service=self._service, timeout=health.timeout
         )

@@ -103,23 +103,24 @@ def test_an_event_says_who_what_when_and_from_where(door: Any, trail: Any, put: 
     door.call(door.watch(app, put(**known), trail.plugin), "POST", "/orders/17", headers=headers, peer=("192.0.2.7", 1))
     body = trail.body
     host = body["service"].pop("host")
+    assert body.pop("duration_ms") == 0
     assert isinstance(host, str)
     assert body == {
         "action": "POST /orders/{id}",
         "actor": {"id": "u1", "name": "Ann", "type": "user", "verified": True},
-        "http": {"method": "POST", "route": "/orders/{id}", "status": 200},
+        "http": {"bytes_out": 5, "method": "POST", "route": "/orders/{id}", "status": 200},
         "id": "019b76da-a87b-7000-8000-000000000001",
         "kind": "request",
         "outcome": "success",
         "request_id": "r-1",
         "seq": 1,
         "service": {"env": "production", "name": "orders", "version": "1.4.2"},
-        "source": {"ip": "192.0.2.7", "peer_ip": "192.0.2.7", "ua": "curl/8"},
+        "source": {"ip": "192.0.2.7", "ip_trust": "peer", "peer_ip": "192.0.2.7", "port": 1, "ua": "curl/8"},
         "span_id": "b" * 16,
         "stream": f"{2:032x}",
         "time": "2026-01-01T00:00:00.123456Z",
         "trace_id": "a" * 32,
-        "v": 1,
+        "v": 2,
     }
 
 
@@ -129,14 +130,16 @@ def test_a_proxy_that_is_trusted_speaks_for_the_client(door: Any, trail: Any) ->
 
     app = door.watch(ScriptedApp(), trail.plugin, proxies=Proxies(["10.0.0.0/8"]))
     door.call(app, "POST", headers=[("host", "x"), ("x-forwarded-for", "6.6.6.6, 192.0.2.7")], peer=("10.0.0.1", 1))
-    assert trail.body["source"] == {"ip": "192.0.2.7", "peer_ip": "10.0.0.1"}
+    assert trail.body["source"] == {
+        "forwarded": "6.6.6.6, 192.0.2.7", "ip": "192.0.2.7", "ip_trust": "proxy", "peer_ip": "10.0.0.1",
+    }  # fmt: skip
 
 
-def test_a_peer_without_an_address_is_no_source(door: Any, trail: Any) -> None:
+def test_a_peer_without_an_address_is_named_by_what_it_is(door: Any, trail: Any) -> None:
     """A unix socket has none to tell."""
     app = door.watch(ScriptedApp(), trail.plugin)
     door.call(app, "POST", peer=None)
-    assert trail.body["source"] == {}
+    assert trail.body["source"] == {"ip": "unix", "ip_trust": "peer", "peer_ip": "unix"}
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "Basic"])

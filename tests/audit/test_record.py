@@ -31,7 +31,7 @@ def test_a_record_waits_for_the_actor_and_the_outcome(door: Any, trail: Any) -> 
     assert body["action"] == "orders.refund"
     assert body["resource"] == [{"id": "17", "type": "order"}]
     assert body["changes"] == [{"field": "state", "new": "refunded", "old": "paid"}]
-    assert body["reason"] == "late"
+    assert body["reason"] == {"text": "late"}
     assert body["actor"] == {"id": "u1", "type": "user", "verified": True}
     assert body["outcome"] == "failure"
 

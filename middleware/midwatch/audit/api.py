@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..exchange import Actor, current
 from ..plugin import hook_failed
+from .api_changes import taken
 from .canonical import Copy
 from .entry import Entry
-from .event import IDENTITY
-from .trail import KEY, Pending, emit_pending, latest, trails_of
+from .job import current_job
+from .parts import IDENTITY
+from .pending import wanted
+from .trail import emit_pending, latest, trails_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from ..exchange import Exchange
-    from .entry import EventOutcome
+    from .entry import EventOutcome, Kind
 
 __all__ = ["actor", "record"]
 
@@ -31,7 +35,7 @@ _told = threading.Event()
 
 def actor(id: object, type: str = "user", name: object = None) -> bool:  # noqa: A002 - the words of an event
     """
-    Say who acts in the current request: an identity that you have verified.
+    Say who acts in the current request or job: an identity that you have verified.
 
     Counts for every event of the request, also for what was recorded before, and for the other plugins. Values are
     copied as text at once, so objects of a session may be handed in.
@@ -42,16 +46,20 @@ def actor(id: object, type: str = "user", name: object = None) -> bool:  # noqa:
         name: For people to read.
 
     Returns:
-        False outside a request, or for nobody.
+        False outside of both, or for nobody.
     """
     try:
-        exchange = current()
-        copy = Copy()
+        exchange, copy = current(), Copy()
+        job = current_job() if exchange is None else None
         told = "" if id is None else copy.text("actor", id)
-        if exchange is None or not told:
+        if (exchange is None and job is None) or not told:
             return False
         named = None if name is None else copy.text("actor", name)
-        exchange.actor = Actor(told, copy.text("actor", type or "user", IDENTITY), named)
+        who = Actor(told, copy.text("actor", type or "user", IDENTITY), named)
+        if exchange is not None:
+            exchange.actor = who
+        elif job is not None:
+            job.actor = who
         return True
     except Exception:
         hook_failed(actor)
@@ -62,21 +70,24 @@ def record(
     action: str,
     resource: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]] | None = None,
     outcome: EventOutcome | None = None,
-    reason: str | None = None,
+    reason: str | Mapping[str, Any] | None = None,
     changes: Mapping[str, tuple[Any, Any]] | None = None,
+    kind: Kind = "action",
 ) -> None:
     """
     Record that an action was done, or refused; never raises.
 
-    Within a request it is kept until the response is over, so that an actor who is known later, and what became of the
+    Within a request it is kept until its status is known, so that an actor who is known later, and what became of the
     request, count. Elsewhere it is written at once, by the `AuditTrail` that this process made last.
 
     Args:
         action: What was done, such as `orders.refund`.
         resource: To what: `"order:17"`, an object with `type` and `id`, or up to 32 of either.
         outcome: By default that of the request; `unknown` outside of one. Another word becomes `unknown`.
-        reason: Why, or by which rule.
-        changes: Field to old and new value. They are written as they are: leave secrets out.
+        reason: Why; or its parts `text`, `code`, `policy`, `permission` and `granted`.
+        changes: Field to old and new value, beside what `changes` has found. They are written as they are: leave
+            secrets out.
+        kind: `auth` for logins and what else proves who somebody is.
     """
     try:
         exchange = current()
@@ -88,18 +99,22 @@ def record(
         if not trails:
             _tell()
             return
-        entry = Entry(trails[0].clock(), action, resource=resource, outcome=outcome, reason=reason, changes=changes)
+        found = _changes(exchange, changes)
+        entry = Entry(
+            trails[0].clock(), action, resource=resource, outcome=outcome, reason=reason, changes=found, kind=kind
+        )
         if waits is not None:
             _keep(waits, entry)
             return
+        about = current_job() if exchange is None else None
         for trail in trails:
-            trail.emit("action", exchange, entry)
+            trail.emit(entry.kind, exchange, entry, about=about)
     except Exception:
         hook_failed(record)
 
 
 def _keep(exchange: Exchange, entry: Entry) -> None:
-    pending: Pending = exchange.extra.setdefault(KEY, Pending())
+    pending = wanted(exchange)
     if pending.kept >= RECORDS:
         pending.dropped += 1
         return
@@ -108,6 +123,14 @@ def _keep(exchange: Exchange, entry: Entry) -> None:
     if exchange.outcome is not None:
         # The request ended in between, in another thread: whoever finds the record emits it.
         emit_pending(exchange, pending)
+
+
+def _changes(exchange: Exchange | None, given: object) -> Any:
+    """What `changes` has found, and what is *given* beside it; the latter counts where both name a field."""
+    found = None if exchange is None else taken(exchange)
+    if found is None or given is None:
+        return found if given is None else given
+    return {**found, **given} if isinstance(given, Mapping) else given
 
 
 def _tell() -> None:

@@ -16,7 +16,7 @@ import msgspec
 if TYPE_CHECKING:
     from .event import Body
 
-__all__ = ["COLUMNS", "columns", "columns_of_body", "searchable"]
+__all__ = ["COLUMNS", "columns", "columns_of_body", "searchable", "values_of"]
 
 COLUMNS: Final = (
     "id", "time", "kind", "actor", "action", "resource_type", "resource_id", "outcome", "ip", "tenant", "trace_id",
@@ -43,19 +43,20 @@ def columns(body: Body) -> dict[str, Any]:
     What is missing, or no text, is None; `time` is in nanoseconds since the epoch, 0 where there is none. Of several
     resources it is the first one.
     """
-    return dict(zip(COLUMNS, _values(body), strict=True))
+    return dict(zip(COLUMNS, values_of(body), strict=True))
 
 
 def columns_of_body(data: bytes) -> tuple[Value, ...]:
     """The same from the bytes of a body, in the order of `COLUMNS`."""
     try:
         body = _decode(data)
-    except (ValueError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         body = None
-    return _values(body if type(body) is dict else {})
+    return values_of(body if type(body) is dict else {})
 
 
-def _values(body: Body) -> tuple[Value, ...]:
+def values_of(body: Body) -> tuple[Value, ...]:
+    """The columns of *body*, in the order of `COLUMNS`."""
     get = body.get
     actor, source, resources = get("actor"), get("source"), get("resource")
     resource = resources[0] if type(resources) is list and resources else _no_part

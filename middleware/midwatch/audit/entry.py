@@ -9,12 +9,16 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 from .canonical import Copy
 
-__all__ = ["OUTCOMES", "Entry", "EventOutcome", "Kind"]
+__all__ = ["OUTCOMES", "Entry", "EventOutcome", "Kind", "changes_part", "reason_part"]
 
 EventOutcome: TypeAlias = Literal["success", "denied", "failure", "error", "aborted", "unknown"]
-Kind: TypeAlias = Literal["request", "action", "system"]
+Kind: TypeAlias = Literal["request", "action", "auth", "system"]
 
 OUTCOMES: Final = frozenset({"success", "denied", "failure", "error", "aborted", "unknown"})
+
+KINDS: Final = frozenset({"request", "action", "auth", "system"})
+
+REASONS: Final = ("code", "permission", "policy", "text")
 
 RESOURCES: Final = 32
 CHANGES: Final = 64
@@ -28,10 +32,10 @@ class Entry:
 
     Args:
         time: Nanoseconds since the epoch.
-        action, resource, outcome, reason, changes: See `midwatch.audit.record`.
+        action, resource, outcome, reason, changes, kind: See `midwatch.audit.record`.
     """
 
-    __slots__ = ("action", "changes", "outcome", "reason", "resource", "time", "truncated")
+    __slots__ = ("action", "changes", "kind", "outcome", "reason", "resource", "time", "truncated")
 
     def __init__(
         self,
@@ -42,14 +46,16 @@ class Entry:
         outcome: object = None,
         reason: object = None,
         changes: object = None,
+        kind: Kind = "action",
     ) -> None:
         copy = Copy()
         self.time = time
         self.action = copy.text("action", action) or "unknown"
         self.resource = [] if resource is None else _resources(copy, resource)
-        self.reason = None if reason is None else copy.text("reason", reason)
+        self.kind = kind if kind in KINDS else "action"
+        self.reason = None if reason is None else reason_part(copy, reason)
         self.outcome = None if outcome is None else _outcome(copy, outcome)
-        self.changes = [] if changes is None else _changes(copy, changes)
+        self.changes = [] if changes is None else changes_part(copy, changes)
         self.truncated = copy.truncated
 
 
@@ -59,6 +65,22 @@ def _outcome(copy: Copy, outcome: object) -> str:
         return text
     copy.note("outcome")
     return "unknown"
+
+
+def reason_part(copy: Copy, reason: object) -> dict[str, Any]:
+    """`reason` of an event: text, or a mapping of its parts."""
+    if not isinstance(reason, Mapping):
+        return {"text": copy.text("reason", reason)}
+    try:
+        part: dict[str, Any] = {
+            name: copy.text("reason", reason[name]) for name in REASONS if reason.get(name) is not None
+        }
+        if reason.get("granted") is not None:
+            part["granted"] = bool(reason["granted"])
+    except Exception:
+        copy.note("reason")
+        return {}
+    return part
 
 
 def _resources(copy: Copy, resource: object) -> list[dict[str, str]]:
@@ -82,7 +104,8 @@ def _resource(copy: Copy, resource: object) -> dict[str, str]:
     return {name: copy.text("resource", value) for name, value in told.items()}
 
 
-def _changes(copy: Copy, changes: object) -> list[dict[str, Any]]:
+def changes_part(copy: Copy, changes: object) -> list[dict[str, Any]]:
+    """`changes` of an event."""
     try:
         if not isinstance(changes, Mapping | list | tuple | AbstractSet):
             return [{"field": copy.text("changes", changes)}]

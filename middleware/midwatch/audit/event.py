@@ -4,22 +4,27 @@ The body of an event: who did what to which resource, when, from where, with wha
 | key | holds |
 | --- | --- |
 | `v` `id` `time` | version of this table, UUIDv7 (RFC 9562 section 5.7), RFC 3339 in UTC with microseconds |
-| `kind` | `request`: seen at the door; `action`: recorded by the application; `system`: the trail itself |
-| `actor` | `{id, type, name?, verified}`; of an unknown one `{"type": "anonymous", "verified": false}` |
-| `action` | as recorded, else `METHOD route`, with `unmatched` where there is no route |
+| `kind` | `request`: seen at the door; `action`, `auth`: recorded by the application; `system`: the trail itself |
+| `stage` | `intent`: before a strict request is handled; `outcome`: after that, and of a correction |
+| `amends` | id of the outcome that this one corrects: the connection ended otherwise than its beginning let expect |
+| `duration_ms` | milliseconds until the event |
+| `actor` | `{id, type, name?, verified, session_hash?, impersonator?}`; `anonymous` where nobody has said |
+| `action` | as recorded, else `METHOD route`, with `unmatched` where there is no route; `WEBSOCKET route` |
 | `resource` | list of `{type, id, name?}` |
-| `outcome` `reason` | `success`, `denied`, `failure`, `error`, `aborted` or `unknown`; why, in words |
+| `outcome` | `success`, `denied`, `failure`, `error`, `aborted` or `unknown` |
+| `reason` | `{text?, code?, policy?, permission?, granted?}`; the code of a websocket is `open` or `close` |
 | `changes` | list of `{field, old, new}` |
-| `http` | `{method, route, status}` |
-| `source` | `{ip, peer_ip, ua}`: the client, the socket's other end, the user agent |
+| `http` | `{method, route, status, bytes_in, bytes_out, close_code}`; `bytes_out` once it is known |
+| `source` | `{ip, port, peer_ip, ip_trust, forwarded, ua}` (see `midwatch.source`) |
+| `tenant` | whose data it was |
 | `trace_id` `span_id` `request_id` | what joins the event to the other signals |
 | `service` | `{name, version, env, host}` |
 | `stream` `seq` | which chain, and the place in it (`midwatch.audit.chain`) |
 | `truncated` | fields that were cut |
 | `records_dropped` | records of this request beyond the most that one may have |
-| `pid` `previous` `final_seq` | of `stream.open` and `stream.close` |
+| `detail_digest` | in a store: of what can be erased (`midwatch.audit.detail`) |
 
-What is unknown is left out. Nothing here comes from a token, a cookie or a body.
+In version 1, `reason` was text. What is unknown is left out. Nothing here comes from a token, a cookie or a body.
 """
 
 from __future__ import annotations
@@ -30,23 +35,24 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..answers import Outcome
 from .canonical import Copy, canonical
+from .parts import actor_part, http_part, service_part, source_part
 
 if TYPE_CHECKING:
-    from ..exchange import Actor, Exchange
-    from ..service import Service
+    from ..exchange import Exchange
     from .entry import Entry, Kind
+    from .pending import About
 
-__all__ = ["REFUSED", "SAFE", "Body", "encode", "event", "outcome_of", "service_part", "utc", "uuid7"]
+__all__ = [
+    "DENIED", "MAX_BODY", "REFUSED", "SAFE", "Body", "encode", "event", "outcome_in", "outcome_of", "outcome_of_status",
+    "service_part", "utc", "uuid7",
+]  # fmt: skip
 
 Body: TypeAlias = dict[str, Any]
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 MAX_BODY: Final = 16_384
 """Bytes of a canonical body."""
-
-IDENTITY: Final = 256
-"""Bytes of the smaller strings: names, addresses and the user agent."""
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "QUERY"})
 """Methods that change nothing (RFC 9110 section 9.2.1, and QUERY)."""
@@ -57,26 +63,37 @@ REFUSED: Final = frozenset({401, 403})
 DENIED: Final = frozenset({401, 403, 407, 451})
 
 
+def outcome_of_status(status: int | None) -> str:
+    """What a status says, as an auditor asks it."""
+    if status is None:
+        return "unknown"
+    return "success" if status < 400 else "denied" if status in DENIED else "failure" if status < 500 else "error"
+
+
 def outcome_of(exchange: Exchange) -> str:
     """
-    What became of the request, as an auditor asks it.
+    What became of the request: by its status until it is over.
 
     A refusal stays one when the client hangs up on it: probing must not look like a lost connection.
     """
     status, outcome = exchange.status, exchange.outcome
-    if outcome is None:
-        return "unknown"
     if outcome is Outcome.ERROR:
         return "error"
-    if status is not None and status >= 400:
-        return "denied" if status in DENIED else "failure" if status < 500 else "error"
-    if outcome is Outcome.ABORTED:
-        return "aborted"
-    return "success" if outcome is Outcome.OK and status is not None else "unknown"
+    if outcome is Outcome.OK or outcome is None or (status is not None and status >= 400):
+        return outcome_of_status(status)
+    return "aborted" if outcome is Outcome.ABORTED else "unknown"
 
 
 def event(
-    kind: Kind, time: int, random: int, service: Body, *, exchange: Exchange | None = None, entry: Entry | None = None
+    kind: Kind,
+    time: int,
+    random: int,
+    service: Body,
+    *,
+    exchange: Exchange | None = None,
+    entry: Entry | None = None,
+    about: About | None = None,
+    level: str = "detail",
 ) -> Body:
     """
     The body of one event, but for its place in a chain.
@@ -88,90 +105,71 @@ def event(
         service: From `service_part`.
         exchange: The request that it belongs to.
         entry: What the application recorded.
+        about: What it said of the whole request.
+        level: `minimal`, `metadata` or `detail` (see `midwatch.audit.rules`).
     """
     copy = Copy()
     if entry is not None and entry.truncated:
         copy.truncated.extend(entry.truncated)
-    body: Body = {"action": _action(copy, exchange) if entry is None else entry.action}
-    body["actor"] = _actor(copy, None if exchange is None else exchange.actor)
-    if entry is not None and entry.changes:
-        body["changes"] = entry.changes
+    body: Body = {
+        "action": _action(copy, exchange) if entry is None else entry.action,
+        "actor": actor_part(copy, exchange, about, named=level == "detail"),
+        "id": uuid7(time, random),
+        "kind": kind,
+        "outcome": outcome_in(exchange, entry, about),
+        "seq": 0,
+        "service": service,
+        "stream": "",
+        "time": utc(time),
+        "v": VERSION,
+    }
+    if entry is not None:
+        _recorded(body, entry, level)
+    if about is not None:
+        if about.tenant is not None:
+            body["tenant"] = about.tenant
+        if about.reason is not None and "reason" not in body:
+            body["reason"] = about.reason
     if exchange is not None:
-        body["http"] = _http(copy, exchange)
-    body["id"] = uuid7(time, random)
-    body["kind"] = kind
-    told = None if entry is None else entry.outcome
-    body["outcome"] = told or ("unknown" if exchange is None else outcome_of(exchange))
-    if entry is not None and entry.reason is not None:
-        body["reason"] = entry.reason
-    if exchange is not None and exchange.request_id is not None:
-        body["request_id"] = copy.text("request_id", exchange.request_id, 128)
-    if entry is not None and entry.resource:
-        body["resource"] = entry.resource
-    body["seq"] = 0
-    body["service"] = service
-    if exchange is not None:
-        body["source"] = _source(copy, exchange)
-        if exchange.span_id is not None:
-            body["span_id"] = copy.text("span_id", exchange.span_id, 64)
-    body["stream"] = ""
-    body["time"] = utc(time)
-    if exchange is not None and exchange.trace_id is not None:
-        body["trace_id"] = copy.text("trace_id", exchange.trace_id, 64)
+        _requested(copy, body, exchange, level)
     if copy.truncated:
         body["truncated"] = copy.truncated
-    body["v"] = VERSION
     return body
 
 
+def _recorded(body: Body, entry: Entry, level: str) -> None:
+    if entry.reason:
+        body["reason"] = entry.reason
+    if entry.resource:
+        body["resource"] = entry.resource
+    if entry.changes and level == "detail":
+        body["changes"] = entry.changes
+
+
+def _requested(copy: Copy, body: Body, exchange: Exchange, level: str) -> None:
+    body["http"] = http_part(copy, exchange)
+    for name in ("request_id", "span_id", "trace_id"):
+        value = getattr(exchange, name)
+        if value is not None:
+            body[name] = copy.text(name, value, 128)
+    if level != "minimal":
+        body["source"] = source_part(copy, exchange, agent=level == "detail")
+
+
+def outcome_in(exchange: Exchange | None, entry: Entry | None, about: About | None) -> str:
+    """The outcome of an event: as recorded, else as the application said of the whole request, else by its status."""
+    if entry is not None and entry.outcome is not None:
+        return entry.outcome
+    if about is not None and about.denied:
+        return "denied"
+    return "unknown" if exchange is None else outcome_of(exchange)
+
+
 def _action(copy: Copy, exchange: Exchange | None) -> str:
-    return (
-        "unknown"
-        if exchange is None
-        else copy.text("action", f"{exchange.method[:64]} {exchange.route or 'unmatched'}")
-    )
-
-
-def _actor(copy: Copy, actor: Actor | None) -> Body:
-    if actor is None:
-        return {"type": "anonymous", "verified": False}
-    # A plugin may have put something else there: better an odd actor than no event.
-    name: object = getattr(actor, "name", None)
-    part: Body = {"id": copy.text("actor", getattr(actor, "id", actor))}
-    if name is not None:
-        part["name"] = copy.text("actor", name)
-    part["type"] = copy.text("actor", getattr(actor, "type", "user"), IDENTITY)
-    part["verified"] = True
-    return part
-
-
-def _http(copy: Copy, exchange: Exchange) -> Body:
-    part: Body = {"method": copy.text("http", exchange.method, 64)}
-    route = exchange.route
-    if route is not None:
-        part["route"] = copy.text("http", route)
-    if exchange.status is not None:
-        part["status"] = exchange.status
-    return part
-
-
-def _source(copy: Copy, exchange: Exchange) -> Body:
-    part: Body = {}
-    client, peer, agent = exchange.client, exchange.peer, exchange.header("user-agent")
-    if client:
-        part["ip"] = copy.text("source", client, IDENTITY)
-    if peer is not None and peer[0]:
-        part["peer_ip"] = copy.text("source", peer[0], IDENTITY)
-    if agent:
-        part["ua"] = copy.text("ua", agent, IDENTITY)
-    return part
-
-
-def service_part(service: Service, host: str) -> Body:
-    """`service` of every event of a process."""
-    copy = Copy()
-    told = {"env": service.environment, "host": host, "name": service.name, "version": service.version}
-    return {key: copy.text("service", value, IDENTITY) for key, value in told.items() if value is not None}
+    if exchange is None:
+        return "unknown"
+    verb = "WEBSOCKET" if exchange.kind == "websocket" else exchange.method[:64]
+    return copy.text("action", f"{verb} {exchange.route or 'unmatched'}")
 
 
 def utc(time: int) -> str:

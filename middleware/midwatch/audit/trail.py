@@ -2,63 +2,62 @@
 `AuditTrail`: who did what, chained so that a change shows.
 
 An event for every request that may change something and for every one that was refused, and for what the application
-records itself. Each process writes one stream: it opens with its first event and closes when the server stops. An event
-that its destination refuses is lost and its number with it: the hole is seen when the chain is verified.
+records itself; rules say more. As lines, events are written at the end of their request. With a store they are written
+when its status is known, and the response waits for them: see `midwatch.audit.rules` for how long. What becomes of the
+request after that is a second event, only if it is not what the first one said.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
-import secrets
-import socket
-import threading
 import weakref
-from collections import deque
 from time import time_ns
 from typing import TYPE_CHECKING, Final, final
 
+from ..answers import Hold
 from ..delivery import flush
-from ..plugin import Plugin, hook_failed
-from ..service import Service
-from .chain import START, Chain
-from .destinations import destination
-from .entry import Entry
-from .event import REFUSED, SAFE, Body, event, service_part
+from ..plugin import Plugin
+from .emitter import LAST_WORDS, Emitter
+from .event import SAFE
+from .ids import random_bits
+from .pending import pending_of, wanted
+from .refusal import REFUSAL
+from .rules import DEFAULT, Rules
+from .together import together, unmade
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from ..answers import Reply
     from ..exchange import Exchange
-    from .entry import Kind
+    from ..service import Service
+    from .emitter import Keeping
+    from .pending import Pending
+    from .rules import Rule
+    from .writer import Ack
 
-__all__ = ["KEY", "AuditTrail", "Pending", "emit_pending", "latest", "trails_of"]
+__all__ = ["AuditTrail", "emit_pending", "latest", "trails_of"]
 
-KEY: Final = "midwatch.audit"
-"""Where an exchange keeps the records of its application."""
+STRICT: Final = 5.0
+"""Seconds that a strict request waits for the store, as long as it does not fail."""
 
-LAST_WORDS: Final = 1.0
-"""Seconds that the end of a process without a door waits for its destinations."""
-
-
-@final
-class Pending:
-    """Records that wait for the end of their exchange."""
-
-    __slots__ = ("dropped", "entries", "kept")
-
-    def __init__(self) -> None:
-        self.entries: deque[Entry] = deque()
-        self.kept = self.dropped = 0
+SPILL: Final = 1.0
+"""Seconds beyond the deadline of the store within which an event is on disk."""
 
 
 @final
-class AuditTrail(Plugin):
+class AuditTrail(Emitter, Plugin):
     """
-    Events of this process, in one chain.
+    Events of this process.
 
     Args:
-        to: `"log"` for the logger `midwatch.audit`, a URL such as `"file:///path"`, or a callable that takes a line.
+        to: `"log"` for the logger `midwatch.audit`, a URL such as `"file:///path"`, or a callable that takes a line;
+            with a store, `"log"` is for nothing.
+        store: What keeps events, such as a `midwatch.audit.writer.Writer`.
+        rules: Which requests are audited, and how.
+        deadline: Seconds that the store has until a durable event is written to disk instead.
+        secret: What ids of sessions are hashed with; a new one for each process unless given.
         service: Named in every event.
         clock: Nanoseconds since the epoch.
         ids: So many random bits, as a number.
@@ -72,87 +71,121 @@ class AuditTrail(Plugin):
         self,
         *,
         to: str | Callable[[str], object] = "log",
+        store: Keeping | None = None,
+        rules: Sequence[Rule] = (),
+        deadline: float = 0.25,
+        secret: bytes | None = None,
         service: Service | None = None,
         clock: Callable[[], int] = time_ns,
-        ids: Callable[[int], int] = secrets.randbits,
+        ids: Callable[[int], int] = random_bits,
     ) -> None:
-        service = service or Service.known()
-        self.clock = clock
-        self._put = destination(to, service)
-        self._service = service_part(service, socket.gethostname())
-        self._ids = ids
-        self._new_process()
+        super().__init__(to, store, secret=secret, service=service, clock=clock, ids=ids)
+        self._rules, self._wait = Rules(rules), deadline + SPILL
         _trails.add(self)
         _remember(self)
 
-    def _new_process(self) -> None:
-        self._lock = threading.RLock()
-        self._chain: Chain | None = None
-        self._handing = False
+    @property
+    def stored(self) -> bool:
+        """Whether a store keeps its events."""
+        return self._store is not None
+
+    def on_startup(self) -> None:
+        """Begin with checkpoints, if there are any."""
+        start = getattr(self._store, "start", None)
+        if start is not None:
+            start()
+
+    def on_request(self, exchange: Exchange) -> Reply | Hold | None:
+        """Have the intent of a strict request in the store before it is handled; refuse it otherwise."""
+        if not self._rules or self._store is None:
+            return None
+        rule = self._rules.before(exchange)
+        if rule is None:
+            return None
+        ack = self.emit("request", exchange, rule=rule, stage="intent") or unmade()
+        wanted(exchange).intents[id(self)] = ack
+        return Hold(ack, STRICT, REFUSAL)
+
+    def on_response(self, exchange: Exchange) -> Hold | None:
+        """Have the response wait for its events, where there is a store, or a websocket for its opening."""
+        pending = pending_of(exchange)
+        if self._store is None and exchange.kind != "websocket":
+            return None
+        if pending is None and not self._rules and exchange.method in SAFE and exchange.kind == "http":
+            rule = DEFAULT if exchange.status == 401 or exchange.status == 403 else None
+        else:
+            rule = self._rule(exchange, pending)
+        if (rule is None or self._can_wait(exchange, rule)) and (pending is None or not pending.entries):
+            return None
+        return self._respond(exchange, pending, rule)
+
+    def _respond(self, exchange: Exchange, pending: Pending | None, rule: Rule | None) -> Hold | None:
+        if rule is not None and pending is not None and rule.mode == "strict" and self._refused(pending):
+            rule = rule._replace(mode="durable")
+        strict = rule is not None and rule.mode == "strict"
+        acks: list[Ack | None] = []
+        if pending is not None and self._store is not None:
+            acks = emit_pending(exchange, pending, rule)
+        if rule is not None and not self._can_wait(exchange, rule):
+            told = pending is not None and id(self) in pending.told
+            ack = self._tell(exchange, pending, rule)
+            if not told:
+                acks.append(ack)
+        if strict and acks and self._store is not None:
+            # An event that could not be made must not let the response through.
+            return Hold(together([ack or unmade() for ack in acks]), STRICT, REFUSAL)
+        last = next((ack for ack in reversed(acks) if ack is not None), None)
+        return None if last is None else Hold(last, self._wait)
+
+    def _rule(self, exchange: Exchange, pending: Pending | None) -> Rule | None:
+        """The rule of a request whose status is known; one that has an intent has an outcome, whatever rules say."""
+        rule = self._rules.of(exchange, pending)
+        if rule is None and pending is not None and id(self) in pending.intents:
+            return DEFAULT
+        return rule
+
+    @staticmethod
+    def _can_wait(exchange: Exchange, rule: Rule) -> bool:
+        """Whether nobody waits for its event, which therefore is made once all is known."""
+        return rule.mode == "async" and exchange.kind == "http"
+
+    def _refused(self, pending: Pending) -> bool:
+        """Whether the answer is the refusal: the store has been waited for, and is not asked twice."""
+        ack = pending.intents.get(id(self))
+        return ack is not None and (not ack.done() or ack.exception() is not None)
 
     def on_finish(self, exchange: Exchange) -> None:
-        """Emit what the application recorded, and the request itself if it may change something or was refused."""
-        extra = exchange._extra  # noqa: SLF001 - `extra` would make a dict for every request
-        pending: Pending | None = None if extra is None else extra.get(KEY)
+        """Emit what has not been told of, and what turned out otherwise."""
+        pending = pending_of(exchange)
         if pending is not None:
             emit_pending(exchange, pending)
-        if exchange.method not in SAFE or exchange.status in REFUSED or (pending is not None and pending.dropped):
-            self.emit("request", exchange, dropped=0 if pending is None else pending.dropped)
+        elif not self._rules and exchange.method in SAFE and exchange.kind == "http":
+            if exchange.status == 401 or exchange.status == 403:
+                self._tell(exchange, None, DEFAULT)
+            return
+        rule = self._rule(exchange, pending)
+        if rule is not None:
+            self._tell(exchange, pending, rule)
+
+    def _tell(self, exchange: Exchange, pending: Pending | None, rule: Rule) -> Ack | None:
+        """The event of the request itself: once, and again if it became something else."""
+        over = exchange.outcome is not None
+        websocket = exchange.kind == "websocket" and exchange.status == 101
+        told = None if pending is None else pending.told.get(id(self))
+        if told is None:
+            stage = "outcome" if pending is not None and id(self) in pending.intents else None
+            code = "open" if websocket and not over else None
+            return self.emit("request", exchange, rule=rule, stage=stage, code=code)
+        if websocket and over:
+            self.emit("request", exchange, rule=rule, code="close")
+        elif over:
+            self.emit("request", exchange, rule=rule, stage="outcome", unlike=told)
+        return None
 
     def on_shutdown(self, deadline: float) -> None:
         """Close the stream and have it written."""
-        self.close()
+        self.close(deadline)
         flush(deadline)
-
-    def emit(
-        self, kind: Kind, exchange: Exchange | None = None, entry: Entry | None = None, *, dropped: int = 0
-    ) -> None:
-        """Chain one event and hand it on; never raises."""
-        try:
-            time = self.clock() if entry is None else entry.time
-            body = event(kind, time, self._ids(74), self._service, exchange=exchange, entry=entry)
-            if dropped:
-                body["records_dropped"] = dropped
-            with self._lock:
-                if self._handing:
-                    raise RuntimeError("the destination of the audit trail recorded an audit event")
-                self._hand_on(self._chain or self._open(time), body, time)
-        except Exception:
-            hook_failed(self.emit)
-
-    def close(self) -> bool:
-        """End the stream; the next event opens another. False if there was none."""
-        with self._lock:
-            chain = self._chain
-            if chain is None or self._handing:
-                return False
-            self._hand_on_own(chain, "stream.close", self.clock(), final_seq=chain.next)
-            self._chain = None
-        return True
-
-    def _open(self, time: int) -> Chain:
-        chain = self._chain = Chain(f"{self._ids(128):032x}")
-        self._hand_on_own(chain, "stream.open", time, pid=os.getpid(), previous=START.hex())
-        return chain
-
-    def _hand_on_own(self, chain: Chain, action: str, time: int, **said: int | str) -> None:
-        """An event about the stream itself; whether it arrives must not decide about the others."""
-        try:
-            entry = Entry(time, action, outcome="success")
-            body = event("system", time, self._ids(74), self._service, entry=entry)
-            body["actor"] = {"id": self._service["name"], "type": "service", "verified": True}
-            self._hand_on(chain, {**body, **said}, time)
-        except Exception:
-            hook_failed(self.emit)
-
-    def _hand_on(self, chain: Chain, body: Body, time: int) -> None:
-        """Number and hand on under one lock, so that the order at the destination is that of the chain."""
-        self._handing = True
-        try:
-            data, value = chain.append(body)
-            self._put(body, data, value, time)
-        finally:
-            self._handing = False
 
 
 def trails_of(exchange: Exchange) -> list[AuditTrail]:
@@ -160,16 +193,28 @@ def trails_of(exchange: Exchange) -> list[AuditTrail]:
     return [plugin for plugin in exchange.moments.plugins if type(plugin) is AuditTrail]
 
 
-def emit_pending(exchange: Exchange, pending: Pending) -> None:
-    """Emit what waits, each record once, whoever else is doing the same."""
+def emit_pending(exchange: Exchange, pending: Pending, rule: Rule | None = None) -> list[Ack | None]:
+    """
+    Emit what waits, each record once, whoever else is doing the same.
+
+    Args:
+        rule: Of the request; what the application records is never less than durable.
+
+    Returns:
+        what is resolved once each of them is durable, of trails with a store; None for what could not be made.
+    """
     entries, trails = pending.entries, trails_of(exchange)
+    how = DEFAULT if rule is None else rule if rule.mode == "strict" else DEFAULT._replace(level=rule.level)
+    acks: list[Ack | None] = []
     while True:
         try:
             entry = entries.popleft()
         except IndexError:
-            return
+            return acks
         for trail in trails:
-            trail.emit("action", exchange, entry)
+            ack = trail.emit(entry.kind, exchange, entry, rule=how)
+            if trail.stored:
+                acks.append(ack)
 
 
 _trails: weakref.WeakSet[AuditTrail] = weakref.WeakSet()
@@ -187,9 +232,8 @@ def _remember(trail: AuditTrail) -> None:
 
 
 def _after_fork() -> None:
-    """The stream is the parent's; so may be a held lock."""
     for trail in list(_trails):
-        trail._new_process()  # noqa: SLF001 - ours
+        trail.new_process()
 
 
 def _at_exit() -> None:

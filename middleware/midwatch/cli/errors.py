@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
-import re
 import shlex
 import shutil
 import sys
-from time import time_ns
 from typing import TYPE_CHECKING, Final
 
 from ..errors.history import Groups, seen_in
 from ..errors.history.details import described, document
 from ..errors.history.table import table
-from ..picture import lenient
 from ..picture.screen import Screen
 from ..picture.sources import Sources
 from ..picture.words import clean, counted
 from ..settings import Problem
 from .answer import SCHEMA, Answer, as_json, has_colour, refused
 from .progress import Progress
+from .values import count, moment
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator, Sequence
 
     from ..errors.history import Group, Seen
@@ -33,10 +31,6 @@ HELP: Final = "midwatch errors --help"
 
 KNOWN: Final = 5
 """Groups that an ambiguous fingerprint is answered with."""
-
-SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-
-_span: Final = re.compile(r"([0-9]{1,6})([smhdw])").fullmatch
 
 
 def add_to(commands: Commands) -> None:
@@ -53,29 +47,12 @@ def add_to(commands: Commands) -> None:
     errors.add_argument("files", nargs="+", metavar="FILE", help="JSON logs, or - for stdin")
     errors.add_argument("--fingerprint", metavar="PREFIX", help="show the group whose fingerprint begins so")
     errors.add_argument(
-        "--since", type=_since, default=0, metavar="AGE", help="only later ones: 90s, 15m, 1h, 2d, a time"
+        "--since", type=moment, default=0, metavar="AGE", help="only later ones: 90s, 15m, 1h, 2d, a time"
     )
     errors.add_argument("--by", choices=("last", "count"), default="last", help="what the table is sorted by")
-    errors.add_argument("--limit", type=_count, default=20, metavar="N", help="rows of the table (default 20)")
+    errors.add_argument("--limit", type=count, default=20, metavar="N", help="rows of the table (default 20)")
     errors.add_argument("--json", action="store_true", help="for programs")
     errors.set_defaults(run=_errors)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not text.isascii() or not int(text[:9]):
-        raise argparse.ArgumentTypeError(f"expected a number from 1, got {text[:40]!r}")
-    return int(text[:9])
-
-
-def _since(text: str) -> int:
-    """Nanoseconds since the epoch, of an age or of a time in RFC 3339."""
-    age = _span(text)
-    if age is not None:
-        return max(time_ns() - int(age[1]) * SECONDS[age[2]] * 1_000_000_000, 1)
-    time = lenient.time(text)
-    if not time:
-        raise argparse.ArgumentTypeError(f"expected an age such as 90s, 15m, 1h or 2d, or a time, got {text[:40]!r}")
-    return time
 
 
 class _Reader:

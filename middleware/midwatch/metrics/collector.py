@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, Exemplar, GaugeMetricFam
 from prometheus_client.utils import floatToGoString
 
 from .. import delivery, plugin
+from ..audit import figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -55,6 +56,7 @@ class MidwatchCollector:
         yield self._under_way()
         yield _plugin_errors()
         yield from _deliveries()
+        yield from figures.families()
         yield GaugeMetricFamily("midwatch_series", "Label sets of the request durations.", len(self._table))
         yield CounterMetricFamily(
             "midwatch_series_refused",

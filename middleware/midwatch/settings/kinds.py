@@ -39,13 +39,13 @@ class Kind:
         expected: A noun phrase, as in "expected ..., got 5".
         read: Makes the typed value of what stands at a place; notes there what is wrong with it.
         section: The section whose settings such a value holds, if it is a dict of settings.
-        named: The value is a dict of such sections by names that the user chooses.
+        named: `NAME` if the value is a dict of such sections by names that the user chooses, `ITEM` if a list of them.
     """
 
     expected: str
     read: Callable[[object, Place], Any]
     section: type[Any] | None = None
-    named: bool = False
+    named: str = ""
 
 
 class Refused(Exception):  # noqa: N818 - never leaves this package

@@ -12,7 +12,7 @@ from .shown import shown
 if TYPE_CHECKING:
     from .place import Place
 
-__all__ = ["NO_EXPRESSION", "expression", "headers", "hosts", "route_levels", "routes"]
+__all__ = ["NO_EXPRESSION", "expression", "headers", "hosts", "route", "route_levels", "routes"]
 
 NO_EXPRESSION: Final = (re.error, ValueError, OverflowError, RecursionError, Warning)
 """What `re.compile` raises; a warning where the program asks for errors instead."""
@@ -46,6 +46,16 @@ def _host(value: object) -> str:
 
 
 hosts: Final = kind('a host, ".example.org" for all below it, or "*"', _host)
+
+
+def _route(value: object) -> str:
+    if isinstance(value, str) and _is_route(value):
+        return value
+    right = _with_method(value) if isinstance(value, str) else ""
+    raise Refused(f"did you mean {shown(right)}?" if _is_route(right) else "")
+
+
+route: Final = kind('a route such as "POST /orders/{id}", "/orders/{id}" or "/static/*"', _route)
 
 
 def _by_route(item: Kind, what: str) -> Kind:

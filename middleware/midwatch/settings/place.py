@@ -27,7 +27,8 @@ class Place:
         problems: Where to put what is wrong; shared by all places of one dict.
         key: Its key or index in what is around it.
         around: The place of that; None for the whole.
-        documented: The key as the schema calls it: `NAME` where the user chooses, nothing for an item of a list.
+        documented: The key as the schema calls it: `NAME` where the user chooses, `ITEM` for a dict in a list, nothing
+            for another item.
     """
 
     __slots__ = ("around", "documented", "key", "problems", "value")
@@ -46,9 +47,9 @@ class Place:
         self.around = around
         self.documented = documented
 
-    def item(self, index: int, value: object) -> Place:
+    def item(self, index: int, value: object, documented: str | None = None) -> Place:
         """The place of an item of this list."""
-        return Place(value, self.problems, index, self)
+        return Place(value, self.problems, index, self, documented)
 
     def entry(self, key: object, value: object, documented: str | None = None) -> Place:
         """The place of an entry of this dict."""

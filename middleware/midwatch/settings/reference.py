@@ -82,7 +82,7 @@ def rows(kind: type[Section] = Settings, prefix: str = "") -> Iterator[Row]:
         if inner is None or named:
             yield Row(path, field.setting.kind.expected, _default(field), field.setting.meaning, field.setting.example)
         if inner is not None:
-            path = f"{path}.NAME" if named else path
+            path = f"{path}.{named}" if named else path
             expected = "a dict of settings" if named else field.setting.kind.expected
             yield Row(path, expected, "", inspect.cleandoc(inner.__doc__ or ""), None)
             yield from rows(inner, f"{path}.")
@@ -98,10 +98,10 @@ def find(path: str) -> list[Row]:
     """
     What a *path* as in a message names: the setting, or the section and all of its settings; empty for nothing.
 
-    `trace.to[0]` is `trace.to`, and `health.checks.database` is `health.checks.NAME`; `ROUTE`
-    stands for what has no setting of its own.
+    `trace.to[0]` is `trace.to`, `audit.rules[0].mode` is `audit.rules.ITEM.mode`, and `health.checks.database` is
+    `health.checks.NAME`; `ROUTE` stands for what has no setting of its own.
     """
-    asked = re.sub(r"\[\d+\]", "", path).removesuffix(".ROUTE").split(".")
+    asked = re.sub(r"\[\d+\]", "", re.sub(r"\[\d+\]\.", ".ITEM.", path)).removesuffix(".ROUTE").split(".")
     known = list(rows())
     for row in known:
         parts = row.path.split(".")
@@ -115,7 +115,7 @@ def complete_example() -> dict[str, Any]:
     example: dict[str, Any] = {}
     for row in rows():
         *sections, name = row.path.split(".")
-        if row.example is not None and "NAME" not in sections:
+        if row.example is not None and not any(section.isupper() for section in sections):
             inner = example
             for section in sections:
                 inner = inner.setdefault(section, {})

@@ -6,6 +6,7 @@ import msgspec
 
 from ..plugin import Plugin
 from .addresses import networks
+from .audit import AuditSettings
 from .errors import ErrorSettings
 from .kinds import list_of, one_of
 from .logs import LogSettings
@@ -13,7 +14,6 @@ from .named import plugin
 from .redact import RedactSettings
 from .section import Section, Setting, section
 from .six import (
-    AuditSettings,
     HealthSettings,
     MetricSettings,
     ServiceSettings,

@@ -15,7 +15,16 @@ from .shown import plain, shown
 if TYPE_CHECKING:
     from .place import Place
 
-__all__ = ["Field", "Section", "Setting", "fields_of", "read_section", "section", "sections_by_name"]
+__all__ = [
+    "Field",
+    "Section",
+    "Setting",
+    "fields_of",
+    "read_section",
+    "section",
+    "sections_by_name",
+    "sections_in_order",
+]
 
 REQUIRED: Any = msgspec.NODEFAULT
 
@@ -134,7 +143,20 @@ def sections_by_name(kind: type[Section], short: Kind, field: str) -> Kind:
                 found[name] = kind(**{field: short.read(given, here)})
         return found
 
-    return Kind(f"a dict by name of {short.expected}, or of dicts of settings", read, kind, named=True)
+    return Kind(f"a dict by name of {short.expected}, or of dicts of settings", read, kind, named="NAME")
+
+
+def sections_in_order(kind: type[Section]) -> Kind:
+    """A list of sections; typed as a tuple."""
+
+    def read(value: object, place: Place) -> tuple[Section, ...]:
+        if not isinstance(value, list | tuple):
+            place.wrong(f"expected a list of dicts of settings, got {shown(value)}")
+            return ()
+        found = [read_section(kind, place.item(index, given, "ITEM")) for index, given in enumerate(value)]
+        return tuple(section for section in found if section is not None)
+
+    return Kind("a list of dicts of settings", read, kind, named="ITEM")
 
 
 def _is_name(name: object) -> bool:

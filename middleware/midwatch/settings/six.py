@@ -1,4 +1,4 @@
-"""The sections: the service, and three of the six (see also `tracing`, `logs` and `errors`). Each is told of once."""
+"""The sections of the service and of two of the six (see also `tracing`, `logs`, `errors`, `audit`)."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -8,14 +8,12 @@ import msgspec
 from ..proxies import LOCAL
 from ..service import Service
 from . import kinds
-from .addresses import destination, networks
+from .addresses import networks
 from .kinds import list_of, one_of
 from .named import check
 from .section import Section, Setting, sections_by_name
 
-__all__ = ["AuditSettings", "CheckSettings", "HealthSettings", "MetricSettings", "ServiceSettings"]
-
-Sink = Callable[[Any], object]
+__all__ = ["CheckSettings", "HealthSettings", "MetricSettings", "ServiceSettings"]
 
 
 class ServiceSettings(Section, frozen=True, kw_only=True):
@@ -74,20 +72,6 @@ class MetricSettings(Section, frozen=True, kw_only=True):
             500,
         ),
     ] = 2000
-
-
-class AuditSettings(Section, frozen=True, kw_only=True):
-    """Who did what to which resource, with what outcome, as a chain of events that shows tampering."""
-
-    to: Annotated[
-        str | Sink,
-        Setting(
-            destination("log", call=True),
-            "Where events go. `log`: lines of the logger `midwatch.audit`, among all others;"
-            " a file keeps them apart and can be verified.",
-            "file:///var/log/orders/audit.jsonl",
-        ),
-    ] = "log"
 
 
 class CheckSettings(Section, frozen=True, kw_only=True):

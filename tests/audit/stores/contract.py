@@ -118,6 +118,15 @@ class StoreContract:
     def store(self, opened: Open) -> Store:
         return opened()
 
+    def test_head_is_the_last_event_of_a_stream(self, store: Store) -> None:
+        stream = next(fresh)
+        rows = events(stream, 5)
+        assert store.head(name(stream)) is None
+        store.append(rows[:3])
+        assert store.head(name(stream)) == (2, rows[2].chain)
+        store.append(rows)
+        assert store.head(name(stream)) == (4, rows[4].chain)
+
     def test_what_was_appended_is_there_byte_for_byte_and_in_order(self, store: Store, opened: Open) -> None:
         rows = [events(stream, 25, b'{"changes":["a"]}' if stream == 1 else None) for stream in range(3)]
         for start in range(0, 25, 5):

@@ -427,3 +427,12 @@ def test_no_error_shows_an_event(store: SQLiteStore, stranger: sqlite3.Connectio
         store.append(events(1, 1))
     assert str(caught.value).endswith("audit.db: OperationalError: no such table: audit_event")
     assert caught.value.__suppress_context__
+
+
+def test_a_trigger_of_somebody_that_refuses_is_no_collision(store: SQLiteStore, stranger: sqlite3.Connection) -> None:
+    stranger.execute("CREATE TRIGGER refuse BEFORE INSERT ON audit_event BEGIN SELECT RAISE(ABORT, 'not now'); END")
+    with pytest.raises(StoreError, match="not now"):
+        store.append(events(1, 2))
+    stranger.execute("DROP TRIGGER refuse")
+    store.append(events(1, 2))
+    assert everything(store, name(1)) == events(1, 2)

@@ -40,7 +40,7 @@ class Shelf:
         self.rows: dict[tuple[str, int], Row] = {}
         self.batches: list[list[Row]] = []
         self.known: dict[str, StreamRow] = {}
-        self.kept: list[Checkpoint] = []
+        self.checked: list[Checkpoint] = []
         self.error: Exception | None = None
         self.asked = self.opened = self.closed = self.sought = 0
         self._gate = threading.Event()
@@ -105,13 +105,23 @@ class Shelf:
         found = sorted((row for row in self.rows.values() if row.stream == stream and row.seq > after), key=_seq)
         return found[:limit]
 
+    def kept(self, stream: str, after: int, limit: int) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in self.chain_of(stream, after, limit)]
+
+    def names(self) -> Iterator[str]:
+        return iter(sorted({stream for stream, _ in self.rows}))
+
+    def head(self, stream: str) -> tuple[int, bytes] | None:
+        found = self.chain_of(stream, -1, len(self.rows))
+        return (found[-1].seq, found[-1].chain) if found else None
+
     def add_checkpoint(self, checkpoint: Checkpoint) -> bool:
-        self.kept.append(checkpoint)
+        self.checked.append(checkpoint)
         return True
 
     def checkpoints(self, after: int, limit: int) -> list[Checkpoint]:
         self.sought += 1
-        return [one for one in self.kept if one.n > after][:limit]
+        return [one for one in self.checked if one.n > after][:limit]
 
     def leading(self) -> bool:
         return True

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,9 @@ from midwatch.audit.writer import SHARES, Lost, Rank, Writer, committer, sequenc
 from midwatch.audit.writer.losses import Losses
 
 from .shelf import DOWN, LONG, SERVICE, Shelf, actions, body, restore, sound
+
+if TYPE_CHECKING:
+    from midwatch.audit.writer.item import Item
 
 Make = Callable[..., Writer]
 
@@ -416,3 +420,19 @@ def test_a_sign_of_life_is_given_while_nothing_happens(
     shelf.wait(lambda: next(iter(shelf.known.values())).last_seen > known.last_seen)
     assert next(iter(shelf.known.values())).closed is None
     assert committer.LOOK_EVERY > 1
+
+
+def test_the_end_does_not_raise_though_it_is_refused(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the marker of a flush waits for may be lost: then the answer is no."""
+    writer = make()
+    done(writer.put(body("before")))
+
+    def lose(item: Item) -> None:
+        assert item.ack is not None
+        item.ack.set_exception(Lost("the store does not take it"))
+
+    monkeypatch.setattr(writer._intake, "mark", lose)
+    assert writer.flush(LONG) is False
+    assert writer.close(1.0) is False
+    monkeypatch.undo()
+    assert writer.close(LONG)

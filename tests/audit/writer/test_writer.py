@@ -90,15 +90,15 @@ def test_a_writer_without_events_writes_nothing(writer: Writer, shelf: Shelf) ->
 
 
 def test_a_stream_names_the_last_checkpoint(make: Make, shelf: Shelf) -> None:
-    shelf.kept = [Checkpoint(n, n, b"{}", bytes([n]) * 32, None, None) for n in range(3)]
+    shelf.checked = [Checkpoint(n, n, b"{}", bytes([n]) * 32, None, None) for n in range(3)]
     done(make().put(body()))
     assert shelf.bodies()[0]["checkpoint"] == "02" * 32
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 8, 9, 100, 5000])
 def test_the_last_of_many_checkpoints_is_found_in_a_few_steps(shelf: Shelf, count: int) -> None:
-    shelf.kept = [Checkpoint(n, n, b"{}", n.to_bytes(32, "big"), None, None) for n in range(10, 10 + count)]
-    assert last_checkpoint(shelf) == (shelf.kept[-1].digest if count else None)
+    shelf.checked = [Checkpoint(n, n, b"{}", n.to_bytes(32, "big"), None, None) for n in range(10, 10 + count)]
+    assert last_checkpoint(shelf) == (shelf.checked[-1].digest if count else None)
     assert shelf.sought < 30
 
 

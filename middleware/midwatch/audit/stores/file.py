@@ -22,9 +22,10 @@ from .forks import ForkSafe
 from .index import Index, things
 from .lines import checkpoint_line, event_line, stream_line
 from .lock import LONG, PATIENCE, Lock
+from .missing import missing_of
 from .private import identity, open_private
 from .scan import columns_of_row, found, place_of
-from .store import Checkpoint, Collision, Page, StoreError, StreamRow
+from .store import Checkpoint, Page, StoreError, StreamRow
 from .whole import append, mend
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class FileStore(ForkSafe):
 
     def append(self, rows: Sequence[Row]) -> None:
         with self._writing() as fd:
-            missing = self._missing(fd, rows)
+            missing = missing_of(fd, self._index.heads, rows, self.name)
             self._write(fd, [event_line(row) for row in missing], missing)
 
     def register(self, stream: StreamRow) -> None:
@@ -129,13 +130,36 @@ class FileStore(ForkSafe):
                         break
             return rows
 
+    def kept(self, stream: str, after: int, limit: int) -> list[tuple[Any, ...]]:
+        rows = self.chain_of(stream, after, limit)
+        if rows:
+            with self._reading() as fd:
+                head = self._index.heads.get(stream)
+                if head is not None and rows[-1].seq >= head.last:
+                    odd = (next(things(fd, begin))[2] for begin in head.odd)
+                    rows += [row for row in odd if isinstance(row, Row)]
+        return [tuple(row) for row in rows]
+
+    def names(self) -> Iterator[str]:
+        with self._reading():
+            return iter(sorted(self._index.heads))
+
+    def head(self, stream: str) -> tuple[int, bytes] | None:
+        with self._reading():
+            head = self._index.heads.get(stream)
+            return None if head is None else (head.last, head.chain)
+
     def find(self, wanted: Filter, limit: int, after: tuple[int, str, int] | None = None) -> Page:
-        with self._reading() as fd:
-            rows = heapq.nsmallest(limit + 1, found(fd, wanted, after), key=place_of)
+        rows = heapq.nsmallest(limit + 1, self.scan(wanted, after), key=place_of)
         if len(rows) <= limit:
             return Page(rows, None)
         del rows[limit:]
         return Page(rows, place_of(rows[-1]) if rows else after)
+
+    def scan(self, wanted: Filter, after: tuple[int, str, int] | None = None) -> Iterator[dict[str, Any]]:
+        """The same, all of them, in the order of the file."""
+        with self._reading() as fd:
+            yield from found(fd, wanted, after)
 
     def columns_of(self, stream: str, after: int, limit: int) -> Iterator[dict[str, Any]]:
         """Derived anew: a file keeps none."""
@@ -205,26 +229,6 @@ class FileStore(ForkSafe):
         self._fd = -1
         self._index = Index()
         self._next_page = ("", -1, 0)
-
-    def _missing(self, fd: int, rows: Sequence[Row]) -> list[Row]:
-        """Those that are not there; a collision if there is something else in their place."""
-        heads = self._index.heads
-        doubtful = [row for row in rows if row.stream in heads and row.seq <= heads[row.stream].last]
-        kept = self._chains(fd, doubtful) if doubtful else {}
-        missing = []
-        for row in rows:
-            place = (row.stream, row.seq)
-            if place not in kept:
-                missing.append(row)
-            if kept.setdefault(place, row.chain) != row.chain:
-                raise Collision(f"{self.name}: stream {row.stream} has another event {row.seq}")
-        return missing
-
-    def _chains(self, fd: int, rows: Iterable[Row]) -> dict[tuple[str, int], bytes]:
-        wanted = {(row.stream, row.seq) for row in rows}
-        first = min(self._index.heads[stream].first for stream, _ in wanted)
-        found = (thing for _, _, thing in things(fd, first) if isinstance(thing, Row))
-        return {(row.stream, row.seq): row.chain for row in found if (row.stream, row.seq) in wanted}
 
     def _write(self, fd: int, lines: list[bytes], written: Sequence[Row | Checkpoint | StreamRow]) -> None:
         """All of it, or none: nobody else writes meanwhile."""

@@ -51,6 +51,10 @@ def _end_of_line(fd: int, place: int) -> int:
     return place
 
 
+ODD: Final = 5
+"""Lines of one stream that are remembered though they should not be there."""
+
+
 @final
 class Head:
     """
@@ -58,14 +62,17 @@ class Head:
 
     Attributes:
         first: Where its first line begins.
-        last: The highest number that it has.
+        last, chain: The highest number that it has, and the chain value there.
+        odd: Where some lines begin whose turn was over when they came: nobody who is honest writes them.
     """
 
-    __slots__ = ("first", "last")
+    __slots__ = ("chain", "first", "last", "odd")
 
-    def __init__(self, first: int, last: int) -> None:
+    def __init__(self, first: int, last: int, chain: bytes) -> None:
         self.first = first
         self.last = last
+        self.chain = chain
+        self.odd: list[int] = []
 
 
 @final
@@ -109,9 +116,11 @@ class Index:
         if isinstance(thing, Row):
             head = self.heads.get(thing.stream)
             if head is None:
-                self.heads[thing.stream] = Head(begin, thing.seq)
+                self.heads[thing.stream] = Head(begin, thing.seq, thing.chain)
             elif thing.seq > head.last:
-                head.last = thing.seq
+                head.last, head.chain = thing.seq, thing.chain
+            elif len(head.odd) < ODD:
+                head.odd.append(begin)
         elif isinstance(thing, Checkpoint):
             self.checkpoints.setdefault(thing.n, begin)
         else:

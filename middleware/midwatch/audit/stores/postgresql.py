@@ -129,7 +129,9 @@ class PostgreSQLStore(SQLStore):
         with self._writing() as connection:
             try:
                 new = connection.exec_driver_sql(INSERT, columns).rowcount
-            except IntegrityError:
+            except IntegrityError as error:
+                if not isinstance(error.orig, psycopg.errors.UniqueViolation):
+                    raise
                 raise Collision(f"{self.name}: an event with one of these ids has another place") from None
             if new < len(values):
                 self._compare(connection, rows)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Connection, Executable, Select
 
     from .store import Filter
 
@@ -30,10 +30,22 @@ __all__ = ["SQLStore"]
 CHUNK: Final = 1000
 """Events that one transaction of upkeep removes: others want to write, too."""
 
+LARGEST: Final = 2**63 - 1
+
 CHAIN: Final = (
     "SELECT stream, seq, body, chain, detail, detail_salt FROM audit_event"
+    " WHERE stream = {mark} AND seq > {mark} AND seq < 9223372036854775807 ORDER BY seq LIMIT {mark}"
+)
+"""Without what SQLite takes for larger than any number: text, whose order is another one."""
+
+KEPT: Final = (
+    f"SELECT {', '.join(tables.EVENT_COLUMNS)} FROM audit_event"  # noqa: S608 - names of ours
     " WHERE stream = {mark} AND seq > {mark} ORDER BY seq LIMIT {mark}"
 )
+
+FIRST: Final = "SELECT min(stream) FROM audit_event"
+
+NEXT: Final = f"{FIRST} WHERE stream > {{mark}}"
 
 _event, _stream = tables.event, tables.stream
 _own = (_event.c.stream, _event.c.seq, *(_event.c[name] for name in COLUMNS))
@@ -101,6 +113,26 @@ class SQLStore(ForkSafe):
         with self._reading() as connection:
             return list(map(Row._make, self._fetch(connection, CHAIN.format(mark=self.mark), (stream, after, limit))))
 
+    def kept(self, stream: str, after: int, limit: int) -> list[tuple[Any, ...]]:
+        with self._reading() as connection:
+            return self._fetch(connection, KEPT.format(mark=self.mark), (stream, after, limit))
+
+    def names(self) -> Iterator[str]:
+        name: str | None = None
+        while True:
+            with self._reading() as connection:
+                sql, values = (FIRST, ()) if name is None else (NEXT.format(mark=self.mark), (name,))
+                ((name,),) = self._fetch(connection, sql, values)
+            if name is None:
+                return
+            yield name
+
+    def head(self, stream: str) -> tuple[int, bytes] | None:
+        query = select(_event.c.seq, _event.c.chain).where(_event.c.stream == stream, _event.c.seq < LARGEST)
+        query = query.order_by(_event.c.seq.desc())
+        found = self.read(query.limit(1))
+        return (found[0][0], found[0][1]) if found else None
+
     def add_checkpoint(self, checkpoint: Checkpoint) -> bool:
         change = self.upsert(tables.checkpoint).values(checkpoint._asdict()).on_conflict_do_nothing()
         with self._writing() as connection:
@@ -134,6 +166,12 @@ class SQLStore(ForkSafe):
         """All rows of *query*, on the tables in `midwatch.audit.stores.tables`: for counts and groups."""
         with self._reading() as connection:
             return [tuple(row) for row in connection.execute(query)]
+
+    def each(self, query: Executable) -> Iterator[tuple[Any, ...]]:
+        """The same, a few rows at a time. The transaction lasts as long: do not wait in between."""
+        few = {"yield_per": CHUNK}
+        with self._reading() as connection, connection.execute(query, execution_options=few) as rows:
+            yield from map(tuple, rows)
 
     def columns_of(self, stream: str, after: int, limit: int) -> Iterator[dict[str, Any]]:
         query = select(*_own).where(_event.c.stream == stream, _event.c.seq > after).order_by(_event.c.seq)

@@ -12,6 +12,7 @@ The file does not work on a network file system (sqlite.org/wal.html).
 from __future__ import annotations
 
 import logging
+import sqlite3
 from contextlib import contextmanager
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final, final
@@ -46,6 +47,9 @@ INSERT: Final = (
     f"INSERT INTO audit_event ({', '.join(EVENT_COLUMNS)}) VALUES ({_marks})"  # noqa: S608 - names of ours
     " ON CONFLICT (stream, seq) DO NOTHING"
 )
+
+TAKEN: Final = frozenset({sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY})
+"""Another row is there; other constraints, such as a trigger of somebody, say nothing about that."""
 
 logger = logging.getLogger("midwatch")
 
@@ -99,7 +103,9 @@ class SQLiteStore(SQLStore):
         with self._writing() as connection:
             try:
                 new = connection.exec_driver_sql(INSERT, values).rowcount
-            except IntegrityError:
+            except IntegrityError as error:
+                if getattr(error.orig, "sqlite_errorcode", None) not in TAKEN:
+                    raise
                 raise Collision(f"{self.name}: an event with one of these ids has another place") from None
             if new < len(values):
                 self._compare(connection, rows)

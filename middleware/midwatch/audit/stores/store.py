@@ -132,6 +132,15 @@ class Store(Protocol):
     def chain_of(self, stream: str, after: int, limit: int) -> list[Row]:
         """Events of one stream behind *after* (-1 for all), in their order."""
 
+    def kept(self, stream: str, after: int, limit: int) -> list[tuple[Any, ...]]:
+        """The same as bare tuples, each followed by its derived columns if the store keeps some; for verification."""
+
+    def names(self) -> Iterator[str]:
+        """Streams that have events, registered or not, in the order of their names."""
+
+    def head(self, stream: str) -> tuple[int, bytes] | None:
+        """Number and chain value of the last event of *stream* that is there."""
+
     def add_checkpoint(self, checkpoint: Checkpoint) -> bool:
         """Keep it, unless another process has kept one of that number; whether it was kept."""
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text, text
 
 from ..columns import COLUMNS
+from .bytes import Bytes
 
 __all__ = ["APPEND_ONLY", "EVENT_COLUMNS", "checkpoint", "erasure", "event", "meta", "metadata", "prune", "stream"]
 
@@ -21,10 +22,10 @@ event: Final = Table(
     metadata,
     Column("stream", Text, primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("chain", LargeBinary, nullable=False),
-    Column("detail", LargeBinary),
-    Column("detail_salt", LargeBinary),
+    Column("body", Bytes, nullable=False),
+    Column("chain", Bytes, nullable=False),
+    Column("detail", Bytes),
+    Column("detail_salt", Bytes),
     Column("id", Text, unique=True),
     Column("time", BigInteger, nullable=False),
     Column("kind", Text),
@@ -54,14 +55,14 @@ stream: Final = Table(
     Column("host", Text, nullable=False),
     Column("pid", BigInteger, nullable=False),
     Column("service", Text, nullable=False),
-    Column("public_key", LargeBinary),
+    Column("public_key", Bytes),
     Column("opened", BigInteger, nullable=False),
     Column("last_seen", BigInteger, nullable=False),
     Column("closed", BigInteger),
     Column("final_seq", BigInteger),
-    Column("final_chain", LargeBinary),
+    Column("final_chain", Bytes),
     Column("prune_seq", BigInteger),
-    Column("prune_chain", LargeBinary),
+    Column("prune_chain", Bytes),
 )
 
 checkpoint: Final = Table(
@@ -69,9 +70,9 @@ checkpoint: Final = Table(
     metadata,
     Column("n", BigInteger, primary_key=True, autoincrement=False),
     Column("time", BigInteger, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
-    Column("signature", LargeBinary),
+    Column("payload", Bytes, nullable=False),
+    Column("digest", Bytes, nullable=False),
+    Column("signature", Bytes),
     Column("key_id", Text),
 )
 
@@ -80,7 +81,7 @@ prune: Final = Table(
     metadata,
     Column("stream", Text, primary_key=True),
     Column("upto", BigInteger, primary_key=True, autoincrement=False),
-    Column("chain", LargeBinary, nullable=False),
+    Column("chain", Bytes, nullable=False),
     Column("count", BigInteger, nullable=False),
     Column("time", BigInteger, nullable=False),
 )

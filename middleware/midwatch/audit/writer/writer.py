@@ -11,13 +11,13 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import secrets
 import weakref
 from concurrent.futures import Future
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Any, Final, final
 
 from ..canonical import canonical
+from ..ids import random_bits
 from .acks import Acks
 from .committer import Committer
 from .intake import Intake
@@ -44,11 +44,8 @@ __all__ = ["Writer"]
 UNAWAITED: Final = 4
 """How much later than others an event has to be durable that nobody waits for: a slow commit is no reason to spill."""
 
-PLACE: Final = 256
-"""Bytes that its place in the chain adds to an event, at most."""
-
-CLOSE: Final = 5.0
-"""Seconds that the end of the process waits for the store."""
+PLACE: Final = 256  # Bytes that its place in the chain adds to an event, at most.
+CLOSE: Final = 5.0  # Seconds that the end of the process waits for the store.
 
 
 @final
@@ -79,7 +76,7 @@ class Writer:
         spill: Path | None = None,
         public_key: bytes | None = None,
         clock: Callable[[], int] = time_ns,
-        ids: Callable[[int], int] = secrets.randbits,
+        ids: Callable[[int], int] = random_bits,
         deadline: float = 0.25,
         max_items: int = 20_000,
         max_bytes: int = 32 << 20,
@@ -180,7 +177,10 @@ class Writer:
         return durable
 
     def _through(self, until: float, *, ends: bool) -> bool:
-        durable = self._mark(until, ends=ends)
+        durable = False
+        # What waits for both may be lost, with the spill directory full or not to be written to.
+        with contextlib.suppress(Lost):
+            durable = self._mark(until, ends=ends)
         with contextlib.suppress(Lost):
             self._mark(until, strict=True)
         return durable

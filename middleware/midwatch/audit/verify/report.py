@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from .chain import START, leaf, link
+from ..chain import START, leaf, link
 
 if TYPE_CHECKING:
-    from .event import Body
+    from ..event import Body
 
 __all__ = ["Fault", "Problem", "Report", "Stream"]
 

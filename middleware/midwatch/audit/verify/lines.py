@@ -14,13 +14,13 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from .canonical import canonical
+from ..canonical import canonical
 from .report import Report, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .event import Body
+    from ..event import Body
 
 __all__ = ["verify"]
 

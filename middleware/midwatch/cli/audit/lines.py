@@ -1,4 +1,4 @@
-"""`midwatch audit verify`: whether the chain of events holds."""
+"""Chains in files of lines."""
 
 from __future__ import annotations
 
@@ -6,42 +6,30 @@ import sys
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
-from ..audit import verify
-from ..settings import Problem
-from ..settings.shown import masked_words
-from .answer import SCHEMA, Answer, as_json, refused
+from ...audit import verify
+from ...settings import Problem
+from ...settings.shown import masked_words
+from ..answer import SCHEMA, Answer, as_json, refused
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator, Sequence
 
-    from ..audit import Stream
-    from .parser import Commands
+    from ...audit import Stream
 
-__all__ = ["add_to"]
-
-
-def add_to(commands: Commands) -> None:
-    """Add the command."""
-    examples = "  midwatch audit verify audit.jsonl\n  midwatch audit verify --json audit.jsonl audit.jsonl.1"
-    audit = commands.add_parser("audit", help="look at the audit trail", examples=examples)
-    actions = audit.add_subparsers(required=True, metavar="COMMAND")
-    verify = actions.add_parser("verify", help="check the chain of events", examples=examples)
-    verify.add_argument("files", nargs="+", metavar="FILE", help="files of events, or - for stdin")
-    verify.add_argument("--json", action="store_true", help="for programs")
-    verify.set_defaults(run=_verify)
+__all__ = ["verify_lines"]
 
 
-def _verify(arguments: argparse.Namespace) -> Answer:
-    lines = _Lines(arguments.files)
+def verify_lines(files: Sequence[str], *, as_json_: bool) -> Answer:
+    """Whether the chains in *files* hold."""
+    lines = _Lines(files)
     try:
         report = verify(lines)
     except OSError as error:
         return refused(Problem(lines.file, error.strerror or str(error), help="midwatch audit verify --help"))
     if not report.streams:
-        return refused(Problem(", ".join(arguments.files), "no audit event in it: nothing was verified"))
+        return refused(Problem(", ".join(files), "no audit event in it: nothing was verified"))
     code = 0 if report.sound else 1
-    if arguments.json:
+    if as_json_:
         counts = {"events": report.events, "foreign": report.foreign, "unreadable": report.unreadable}
         streams = [_stream(stream, lines) for stream in report.streams]
         return Answer(code, as_json({"schema": SCHEMA, "sound": report.sound, **counts, "streams": streams}))

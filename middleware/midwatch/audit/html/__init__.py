@@ -1,0 +1,1 @@
+"""A trail as one page that needs nothing else."""
