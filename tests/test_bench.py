@@ -88,3 +88,12 @@ def test_shipping(run: Callable[..., str]) -> None:
         ("syslog", 2500, 0),
         ("fluentd", 2500, 0),
     ]
+
+
+def test_audit(run: Callable[..., str]) -> None:
+    """Every mode beside one commit for each event, and the targets."""
+    printed = run("--audit", "--quick")
+    for mode in ("one by one", "async", "durable", "strict"):
+        assert printed.count(f"  {mode} ") >= 3, mode
+    for target in ("durable events, 128 at once", "an async event", "verification", "event loop, store stalled"):
+        assert target in printed

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from . import child, memory, receiver, server, ship, sinks, soak, spans
+from . import child, memory, receiver, server, ship, sinks, soak, spans, trail
 from .figures import Row, Target, rows_of, targets_of
 from .load import Load, measure_load
 from .memory import Memory, measure_memory
@@ -46,7 +46,7 @@ class Report(msgspec.Struct):
 
 def main(arguments: Sequence[str]) -> int:
     """Run the benchmark, or the part of it that another process asks for; the exit code."""
-    if arguments and arguments[0] in {"child", "memory", "receiver", "ship", "sinks", "soak", "spans"}:
+    if arguments and arguments[0] in {"acks", "child", "memory", "receiver", "ship", "sinks", "soak", "spans"}:
         # Ctrl-C is for the parent, which ends us.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     match list(arguments):
@@ -64,6 +64,8 @@ def main(arguments: Sequence[str]) -> int:
             return receiver.main(float(failing))
         case ["spans", whose, port]:
             return spans.main(whose, int(port))
+        case ["acks", seconds]:
+            return trail.main(float(seconds))
         case ["soak", requests, port]:
             return soak.main(int(requests), int(port))
     options = _options(arguments)
@@ -72,6 +74,8 @@ def main(arguments: Sequence[str]) -> int:
             return _soak(options)
         if options.shipping:
             return _shipping(options)
+        if options.audit:
+            return _audit(options)
         report = _kept(options.read) if options.read else _run(options)
     except Broken as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -100,6 +104,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--long", action="store_true", help="a million requests for the memory check")
     parser.add_argument("--soak", action="store_true", help="only 200000 requests against a collector that fails")
     parser.add_argument("--shipping", action="store_true", help="only latencies while log servers come and go")
+    parser.add_argument(
+        "--audit", action="store_true", help="only the audit trail: acknowledgements, verification, stalls"
+    )
     parser.add_argument("--no-load", action="store_true", help="without uvicorn")
     parser.add_argument("--no-memory", action="store_true", help="without the memory check")
     return parser.parse_args(arguments)
@@ -115,6 +122,12 @@ def _shipping(options: argparse.Namespace) -> int:
     count, rounds = (2_000, 1) if options.quick else (40_000, 3)
     found = ship.measure_shipping(count, rounds, _tell)
     print(msgspec.json.encode(found).decode() if options.json else "\n".join(ship.shipping_lines(found)))
+    return 0
+
+
+def _audit(options: argparse.Namespace) -> int:
+    found = trail.measure_trail(_tell, quick=options.quick)
+    print(msgspec.json.encode(found).decode() if options.json else "\n".join(trail.trail_lines(found)))
     return 0
 
 

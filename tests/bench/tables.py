@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .load import Load
     from .memory import Memory
 
-__all__ = ["load_table", "machine", "memory_lines", "overhead_table", "target_lines"]
+__all__ = ["columns", "load_table", "machine", "memory_lines", "overhead_table", "target_lines"]
 
 
 def machine() -> str:
@@ -34,7 +34,7 @@ def overhead_table(protocol: str, rows: Iterable[Row]) -> list[str]:
     """The variants of one protocol, by time on the request's path and by CPU of all threads."""
     head = ("variant", "us", "over bare", "x floor", "of assembled", "CPU over", "x floor", "of assembled")
     cells = [(row.variant, f"{row.time:.1f}", *_overhead(row)) for row in rows]
-    return [f"{PROTOCOLS[protocol]}, microseconds per request", "", *_columns([head, *cells])]
+    return [f"{PROTOCOLS[protocol]}, microseconds per request", "", *columns([head, *cells])]
 
 
 def _overhead(row: Row) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def load_table(load: Load) -> list[str]:
         )
         for name, rate in load.rates.items()
     ]  # fmt: skip
-    return [f"Starlette behind uvicorn, one worker, driven by {load.client}", "", *_columns([head, *cells])]
+    return [f"Starlette behind uvicorn, one worker, driven by {load.client}", "", *columns([head, *cells])]
 
 
 def memory_lines(memory: Memory) -> list[str]:
@@ -71,7 +71,7 @@ def target_lines(targets: Iterable[Target]) -> list[str]:
     return [
         "Targets",
         "",
-        *_columns([(each.name, each.target, each.figure, verdicts[each.met]) for each in targets], 4),
+        *columns([(each.name, each.target, each.figure, verdicts[each.met]) for each in targets], 4),
     ]
 
 
@@ -79,7 +79,7 @@ def _times(ratio: float | None) -> str:
     return "-" if ratio is None else f"{ratio:.2f}"
 
 
-def _columns(rows: Sequence[tuple[str, ...]], left: int = 1) -> list[str]:
+def columns(rows: Sequence[tuple[str, ...]], left: int = 1) -> list[str]:
     """*rows* in columns, the first *left* of them flush left."""
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     return [
