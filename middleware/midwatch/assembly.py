@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, final
 
 from .audit import AuditTrail
-from .audit.keys import load_secret
+from .audit.keys import load_secret, load_signer
 from .audit.rules import Rule
 from .destinations import SpillTo
 from .errors import ErrorReport
@@ -31,7 +32,29 @@ if TYPE_CHECKING:
     from .settings.six import HealthSettings, MetricSettings
     from .settings.tracing import TraceSettings
 
-__all__ = ["Assembly"]
+__all__ = ["Assembly", "Unusable"]
+
+
+class Unusable(ValueError):  # noqa: N818 - says what is found
+    """
+    What a setting names cannot be used, which only trying tells.
+
+    Attributes:
+        setting: Its path.
+    """
+
+    def __init__(self, setting: str, error: ValueError) -> None:
+        super().__init__(str(error))
+        self.setting = setting
+
+
+@contextmanager
+def _named(setting: str) -> Iterator[None]:
+    """Have errors name *setting*."""
+    try:
+        yield
+    except ValueError as error:
+        raise Unusable(setting, error) from None
 
 
 @final
@@ -156,26 +179,30 @@ class Assembly:
 
     def _audit_trail(self, audit: AuditSettings) -> AuditTrail:
         rules = [Rule(rule.match, rule.status, rule.actor, rule.mode, rule.level, rule.skip) for rule in audit.rules]
-        secret = None if audit.secret is None else load_secret(audit.secret)
+        with _named("audit.secret"):
+            secret = None if audit.secret is None else load_secret(audit.secret)
+        with _named("audit.key"):
+            signer = None if audit.key is None else load_signer(audit.key)
         if audit.store is None:
             return AuditTrail(to=audit.to, rules=rules, secret=secret, service=self._service)
         from .audit.kept import Kept  # noqa: PLC0415 - most services have no store
 
-        self._kept = kept = Kept(
-            audit.store,
-            service=self._service,
-            log=audit.log,
-            key=audit.key,
-            anchors=audit.anchors,
-            every=audit.checkpoint_every,
-            events=audit.checkpoint_events,
-            strict=any(rule.mode == "strict" for rule in rules),
-            spill=audit.spill,
-            spill_bytes=audit.spill_bytes,
-            deadline=audit.deadline,
-            max_items=audit.queue,
-            max_bytes=audit.queue_bytes,
-        )
+        with _named("audit.store"):
+            self._kept = kept = Kept(
+                audit.store,
+                service=self._service,
+                log=audit.log,
+                signer=signer,
+                anchors=audit.anchors,
+                every=audit.checkpoint_every,
+                events=audit.checkpoint_events,
+                strict=any(rule.mode == "strict" for rule in rules),
+                spill=audit.spill,
+                spill_bytes=audit.spill_bytes,
+                deadline=audit.deadline,
+                max_items=audit.queue,
+                max_bytes=audit.queue_bytes,
+            )
         return AuditTrail(store=kept, rules=rules, deadline=audit.deadline, secret=secret, service=self._service)
 
     def _health_check(self, health: HealthSettings) -> HealthCheck:

@@ -11,7 +11,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .asgi import ASGIMiddleware
-from .assembly import Assembly
+from .assembly import Assembly, Unusable
 from .frameworks import django, flask, starlette
 from .settings import Problem, SettingsError, load
 from .wsgi import WSGIMiddleware
@@ -73,7 +73,8 @@ def _door(kind: Any, given: Mapping[str, Any] | None, source: str = "settings") 
         assembly.configure_logging()
     except ValueError as error:
         # What only trying tells: a file that cannot be opened. The message names the destination.
-        raise SettingsError([Problem("to", str(error), "make it, or name another")], source) from None
+        setting = error.setting if isinstance(error, Unusable) else "to"
+        raise SettingsError([Problem(setting, str(error), "make it, or name another")], source) from None
 
     def door(app: Any, framework: Any) -> Any:
         return kind(app, *plugins, proxies=assembly.proxies, framework=framework)

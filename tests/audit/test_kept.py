@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import midwatch
 from midwatch.audit.event import service_part
 from midwatch.audit.kept import Kept
-from midwatch.audit.keys import keygen, load_verifier
+from midwatch.audit.keys import keygen, load_signer, load_verifier
 from midwatch.audit.stores import open_store
 from midwatch.audit.verify.store import verify_store
 from midwatch.service import Service
+from midwatch.testing import ScriptedApp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +48,7 @@ def test_events_are_signed_for_and_anchored(url: str, tmp_path: Path, body: Call
     """One event, and the end: the last checkpoint has it all, and who has the public key and the anchor can tell."""
     key, anchor = tmp_path / "audit.key", tmp_path / "anchor.jsonl"
     keygen(key)
-    kept = Kept(url, service=SERVICE, key=str(key), anchors=[f"file://{anchor}"])
+    kept = Kept(url, service=SERVICE, signer=load_signer(str(key)), anchors=[f"file://{anchor}"])
     ack = kept.put(body("order.refund"))
     assert ack is not None
     ack.result(20)
@@ -84,12 +86,18 @@ def test_a_directory_in_its_place_stops_the_start(tmp_path: Path) -> None:
         Kept(f"file://{tmp_path}", service=SERVICE)
 
 
-def test_a_key_that_others_may_read_stops_the_start(url: str, tmp_path: Path) -> None:
-    key = tmp_path / "audit.key"
-    keygen(key)
-    key.chmod(0o644)
-    with pytest.raises(ValueError, match=r"audit\.key"):
-        Kept(url, service=SERVICE, key=str(key))
+@pytest.mark.parametrize(
+    ("settings", "setting"),
+    [
+        ({"key": "/nowhere/audit.key"}, "audit.key"),
+        ({"secret": "env:MIDWATCH_NO_SUCH_SECRET"}, "audit.secret"),
+        ({"store": "sqlite:////nowhere/audit.db"}, "audit.store"),
+    ],
+)
+def test_what_cannot_be_used_is_named(url: str, settings: dict[str, str], setting: str) -> None:
+    """At the start, by the path of its setting."""
+    with pytest.raises(midwatch.SettingsError, match=re.escape(setting)):
+        midwatch.install(ScriptedApp().asgi, {"log": False, "audit": {"store": url, **settings}})
 
 
 def test_a_server_that_is_away_does_not_stop_the_start(body: Callable[[str], Body], tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ class Emitter:
         Args:
             kind, exchange, entry, about: See `midwatch.audit.event.event`.
             rule: How; durable unless given.
-            stage, code: Of the event of a request.
+            stage: Of the event of a request.
+            code: Of a websocket's; what is intended, for an intent.
             unlike: Outcome and id of an earlier event; without another outcome now there is none.
 
         Returns:
@@ -129,7 +130,11 @@ class Emitter:
         if kind == "request" and exchange is not None:
             self._complete(body, exchange, pending, rule, stage, code, time)
         count(kind, body["outcome"])
-        return self._hand_on(body, rule, time)
+        told = body["outcome"], body["id"]
+        ack = self._hand_on(body, rule, time)
+        if kind == "request" and stage != "intent" and exchange is not None and exchange.outcome is None:
+            wanted(exchange).told[id(self)] = told
+        return ack
 
     def _complete(
         self,
@@ -142,12 +147,13 @@ class Emitter:
         time: int,
     ) -> None:
         """What only the event of a request says."""
-        if code is not None:
-            body["reason"] = {**body.get("reason", {}), "code": code}
         if stage == "intent":
             body["stage"], body["outcome"] = stage, "unknown"
-            wanted(exchange)
+            if code is not None:
+                body["action"] = f"{exchange.method[:64]} {code}"
             return
+        if code is not None:
+            body["reason"] = {**body.get("reason", {}), "code": code}
         strict = rule.mode == "strict"
         if stage is not None or strict:
             body["stage"] = "outcome"
@@ -161,8 +167,6 @@ class Emitter:
                 body["records_dropped"] = pending.dropped
             if pending.changes and rule.level == "detail" and "amends" not in body:
                 body["changes"] = pending.changes
-        if exchange.outcome is None:
-            wanted(exchange).told[id(self)] = (body["outcome"], body["id"])
 
     def _hand_on(self, body: Body, rule: Rule, time: int) -> Ack | None:
         if self._lines is not None:

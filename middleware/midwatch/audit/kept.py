@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, final
 from .anchors import open_anchor
 from .checkpoints import Checkpointer
 from .event import service_part
-from .keys import load_signer
 from .standing import Standing
 from .stores import StoreError, open_store
 from .writer import Rank, Writer
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..service import Service
     from .event import Body
+    from .keys import Signer
     from .writer import Ack, Mode
 
 __all__ = ["Kept"]
@@ -33,7 +33,7 @@ class Kept:
         url: Of the store (see `midwatch.audit.stores`).
         service: Named in every event.
         log: Name of the trail in its checkpoints; that of the service unless given.
-        key: What signs checkpoints (see `midwatch.audit.keys`); without one they are not signed.
+        signer: What signs checkpoints; without one they are not signed.
         anchors: Where they are published (see `midwatch.audit.anchors`).
         every, events: When there is a checkpoint: after so many seconds, or events.
         strict: Whether there are requests that are not handled without the store.
@@ -44,7 +44,7 @@ class Kept:
         standing: Its state, for health and metrics.
 
     Raises:
-        ValueError: a store or a key that cannot be used; says so without credentials.
+        ValueError: a store that cannot be used; says so without credentials.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Kept:
         *,
         service: Service,
         log: str | None = None,
-        key: str | None = None,
+        signer: Signer | None = None,
         anchors: Iterable[str] = ("log",),
         every: float = 60.0,
         events: int = 10_000,
@@ -61,7 +61,6 @@ class Kept:
         spill: str | None = None,
         **options: Any,
     ) -> None:
-        signer = None if key is None else load_signer(key)
         _try(url)
         self._writer = Writer(
             open_store(url),

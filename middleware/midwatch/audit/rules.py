@@ -82,6 +82,11 @@ class Rules:
                 return ready.rule if ready.rule.mode == "strict" and not ready.rule.skip else None
         return None
 
+    def intended(self, exchange: Exchange) -> str | None:
+        """What stands for the route of a request that is still to be handled: the template of its rule."""
+        found = (ready for ready in self._rules if not ready.late and ready.matches(exchange))
+        return next((ready.template(exchange) for ready in found), None)
+
     def of(self, exchange: Exchange, pending: Pending | None) -> Rule | None:
         """The rule of a request whose status is known; None if it is not audited."""
         for ready in self._rules:
@@ -108,12 +113,16 @@ class _Ready:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.late = bool(rule.status or rule.actor)
-        self._routes = Routes(dict.fromkeys(rule.match, True))
+        self._routes = Routes({route: route for route in rule.match})
         self._actors = [_matcher(actor) for actor in rule.actor]
 
     def matches(self, exchange: Exchange) -> bool:
         """Whether its routes fit."""
         return not self._routes or self._routes.of(exchange) is not None
+
+    def template(self, exchange: Exchange) -> str | None:
+        """The template of a request that has no route yet."""
+        return (self._routes.of(exchange) or "").rpartition(" ")[2] or None
 
     def fits(self, exchange: Exchange) -> bool:
         """Whether all of it does."""

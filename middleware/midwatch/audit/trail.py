@@ -102,7 +102,7 @@ class AuditTrail(Emitter, Plugin):
         rule = self._rules.before(exchange)
         if rule is None:
             return None
-        ack = self.emit("request", exchange, rule=rule, stage="intent") or unmade()
+        ack = self.emit("request", exchange, rule=rule, stage="intent", code=self._rules.intended(exchange)) or unmade()
         wanted(exchange).intents[id(self)] = ack
         return Hold(ack, STRICT, REFUSAL)
 
