@@ -7,10 +7,8 @@ a read-only disk.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pwd
-import secrets
 from importlib.metadata import version
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
@@ -19,9 +17,7 @@ from ..service import Service
 from .canonical import Copy
 from .event import service_part, utc
 from .stores.store import StoreError
-from .writer import Writer
-from .writer.item import Lost, Rank
-from .writer.opening import system
+from .witness import witness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,10 +28,6 @@ __all__ = ["Unrecorded", "operator", "record"]
 
 DEADLINE: Final = 10.0
 """Seconds until reading is refused because the store does not take the record."""
-
-
-PATIENCE: Final = 0.5
-"""Seconds that the end of the stream may take where the store did not take the record."""
 
 
 class Unrecorded(Exception):  # noqa: N818 - says what happened
@@ -73,33 +65,23 @@ def record(
         Unrecorded: it is not there, and why.
     """
     copy = Copy()
-    asked = {
-        name: utc(value) if isinstance(value, int) else copy.text("filter", value)
-        for name, value in wanted._asdict().items()
-        if value is not None
-    }
     said = {
         "actor": {"auth": "os", "id": copy.text("actor", operator(), 256), "type": "operator", "verified": True},
-        "filter": asked,
+        "filter": _asked(copy, wanted),
         "command": copy.text("command", command, 64),
     } | (more or {})
     service = service_part(Service("midwatch", version("midwatch")), os.uname().nodename)
     try:
         store.open()
+        with witness(store, service, DEADLINE, clock) as told:
+            told(action, said)
     except StoreError as error:
         raise Unrecorded(str(error)) from None
-    writer = Writer(store, service=service, deadline=DEADLINE, clock=clock)
-    patience = DEADLINE
-    try:
-        body = system(action, clock(), secrets.randbits(74), service, said)
-        ack = writer.put(body, None, "strict", Rank.SECURITY)
-        if ack is not None:
-            ack.result(DEADLINE)
-    except (Lost, TimeoutError) as error:
-        patience = PATIENCE
-        raise Unrecorded(str(error) or "the store did not answer in time") from None
-    finally:
-        # Whether the end of the stream is kept is another question.
-        with contextlib.suppress(Lost):
-            writer.close(patience)
-        store.close()
+
+
+def _asked(copy: Copy, wanted: Filter) -> dict[str, str]:
+    return {
+        name: utc(value) if isinstance(value, int) else copy.text("filter", value)
+        for name, value in wanted._asdict().items()
+        if value is not None
+    }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from fnmatch import translate
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from ..routes import Routes
 from .event import REFUSED, SAFE
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from ..exchange import Actor, Exchange
     from .pending import Pending
 
-__all__ = ["DEFAULT", "READS", "Level", "Rule", "Rules"]
-
-Level = Literal["minimal", "metadata", "detail"]
+__all__ = ["DEFAULT", "Rule", "Rules"]
 
 
 class Rule(NamedTuple):
@@ -47,9 +45,6 @@ class Rule(NamedTuple):
 
 DEFAULT: Final = Rule(mode="durable")
 """For what no rule fits, if it is audited."""
-
-READS: Final = Rule(mode="async")
-"""For reads that are audited without a mode of their own."""
 
 
 @final
@@ -91,27 +86,24 @@ class Rules:
         """The rule of a request whose status is known; None if it is not audited."""
         for ready in self._rules:
             if ready.fits(exchange):
-                return None if ready.rule.skip else self._complete(ready.rule, exchange)
+                if ready.rule.skip:
+                    return None
+                return ready.changes if exchange.method not in SAFE or exchange.status in REFUSED else ready.reads
         if exchange.method not in SAFE or exchange.status in REFUSED or exchange.kind == "websocket":
             return DEFAULT
         return DEFAULT if pending is not None and (pending.denied or pending.dropped) else None
 
-    @staticmethod
-    def _complete(rule: Rule, exchange: Exchange) -> Rule:
-        if rule.mode is not None:
-            return rule
-        changes = exchange.method not in SAFE or exchange.status in REFUSED
-        return rule._replace(mode="durable" if changes else "async")
-
 
 @final
 class _Ready:
-    """A rule with nothing left to work out."""
+    """A rule with nothing left to work out: what it means for reads, and for changes and refusals."""
 
-    __slots__ = ("_actors", "_routes", "late", "rule")
+    __slots__ = ("_actors", "_routes", "changes", "late", "reads", "rule")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
+        self.changes = rule._replace(mode=rule.mode or "durable")
+        self.reads = rule._replace(mode=rule.mode or "async")
         self.late = bool(rule.status or rule.actor)
         self._routes = Routes({route: route for route in rule.match})
         self._actors = [_matcher(actor) for actor in rule.actor]

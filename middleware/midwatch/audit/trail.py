@@ -203,7 +203,10 @@ def emit_pending(exchange: Exchange, pending: Pending, rule: Rule | None = None)
     Returns:
         what is resolved once each of them is durable, of trails with a store; None for what could not be made.
     """
-    entries, trails = pending.entries, trails_of(exchange)
+    entries = pending.entries
+    if not entries:
+        return []
+    trails = trails_of(exchange)
     how = DEFAULT if rule is None else rule if rule.mode == "strict" else DEFAULT._replace(level=rule.level)
     acks: list[Ack | None] = []
     while True:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 import socket
-from contextlib import contextmanager, suppress
-from time import time_ns
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from ..service import Service
 from .event import service_part
 from .stores.store import StoreError
-from .writer import Writer
-from .writer.item import Lost, Rank
-from .writer.opening import system
+from .witness import witness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,21 +33,15 @@ def recording(store: Store) -> Iterator[Callable[[str, dict[str, Any]], None]]:
     # A store that removes nothing says so now, rather than after the record.
     store.erase(())
     service = service_part(Service.known(), socket.gethostname())
-    writer = Writer(store, service=service, deadline=PATIENCE)
-
-    def record(action: str, said: dict[str, Any]) -> None:
-        body = system(action, time_ns(), secrets.randbits(74), service, said)
-        ack = writer.put(body, None, "strict", Rank.SECURITY)
-        try:
-            if ack is not None:
-                ack.result(PATIENCE)
-        except (Lost, TimeoutError):
-            raise StoreError(f"{store.name}: does not take the record, so nothing was removed") from None
-
     try:
-        yield record
+        with witness(store, service, PATIENCE) as told:
+
+            def record(action: str, said: dict[str, Any]) -> None:
+                try:
+                    told(action, said)
+                except StoreError:
+                    raise StoreError(f"{store.name}: does not take the record, so nothing was removed") from None
+
+            yield record
     finally:
-        with suppress(Lost):
-            writer.close(PATIENCE)
-        # The writer has closed it.
         store.open()

@@ -436,3 +436,13 @@ def test_a_trigger_of_somebody_that_refuses_is_no_collision(store: SQLiteStore, 
     stranger.execute("DROP TRIGGER refuse")
     store.append(events(1, 2))
     assert everything(store, name(1)) == events(1, 2)
+
+
+def test_who_only_reads_sees_what_came_after_it_was_opened(path: Path, store: SQLiteStore) -> None:
+    """The first question like all others."""
+    reader = SQLiteStore(path, read_only=True)
+    reader.open()
+    rows = events(1, 3)
+    store.append(rows)
+    assert reader.chain_of(rows[0].stream, -1, 10) == rows
+    reader.close()

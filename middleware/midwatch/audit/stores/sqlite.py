@@ -185,6 +185,8 @@ class SQLiteStore(SQLStore):
         if self._read_only and not check_version(connection):
             connection.close()
             raise StoreError(f"{self.name}: holds no audit trail, or one of an earlier version")
+        # Looking has begun a transaction: the first question would be answered as of now, and the others later.
+        connection.rollback()
         self._reader = connection
         return connection
 
