@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,9 @@ class Ended:
 
     def left(self) -> list[object]:
         """Processes and files that are still there."""
+        until = time.monotonic() + 5
+        while self.alive() and time.monotonic() < until:
+            time.sleep(0.01)  # Who has been killed is gone when the kernel says so, which tells nobody.
         return [*self.alive(), *self.files.iterdir()]
 
 

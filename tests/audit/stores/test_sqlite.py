@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import random
 import signal
 import sqlite3
 import stat
@@ -446,3 +447,15 @@ def test_who_only_reads_sees_what_came_after_it_was_opened(path: Path, store: SQ
     store.append(rows)
     assert reader.chain_of(rows[0].stream, -1, 10) == rows
     reader.close()
+
+
+def test_waiting_leaves_the_random_numbers_of_the_application_alone(
+    store: SQLiteStore, stranger: sqlite3.Connection
+) -> None:
+    """It may have seeded them."""
+    before = random.getstate()
+    stranger.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError):
+        store.append(events(1, 1))
+    stranger.rollback()
+    assert random.getstate() == before

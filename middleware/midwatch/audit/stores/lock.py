@@ -10,8 +10,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import random
 from contextlib import contextmanager, suppress
+from random import SystemRandom
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final, final
 
@@ -35,6 +35,8 @@ PAUSE: Final = 0.0005
 
 COURTESY: Final = 0.02
 """Seconds after having had it in which it is not taken again before others have had a chance."""
+
+_chance: Final = SystemRandom().uniform  # The state of `random` is the application's, which may have seeded it.
 
 NONE: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 """What file systems say that have no such locks."""
@@ -154,4 +156,4 @@ class Lock:
 
 def _pause() -> None:
     """By chance, or the same one would be late each time."""
-    sleep(PAUSE * random.uniform(0.2, 1.8))  # noqa: S311 - no secret
+    sleep(PAUSE * _chance(0.2, 1.8))
