@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -79,3 +80,35 @@ def test_without_threads_the_last_events_are_written_by_whoever_closes(
     assert ack is not None
     assert ack.done()
     assert actions(shelf.rows.values()) == ["stream.open", "last words", "stream.close"]
+
+
+def test_a_signal_handler_that_calls_in_the_midst_of_the_start_starts_no_other() -> None:
+    turning: set[int] = set()
+    loops_made: list[Loop] = []
+
+    def ring(*_args: object) -> None:
+        if loops_made:
+            loops_made[-1].ring()
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+    try:
+        for _ in range(200):
+            turning.clear()
+            turned = threading.Event()
+
+            def turn(turned: threading.Event = turned) -> None:
+                turning.add(threading.get_ident())
+                turned.set()
+
+            loops_made.append(loop := Loop("test", turn, lambda: None))
+            loop.ring()
+            assert turned.wait(LONG)
+            named = [thread for thread in threading.enumerate() if thread.name == "test"]
+            assert (len(named), len(turning)) == (1, 1)
+            loops_made.clear()
+            loop.end()
+            assert loop.join(LONG)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

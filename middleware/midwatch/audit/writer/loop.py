@@ -18,6 +18,9 @@ __all__ = ["Loop", "Wants"]
 REST: Final = 1.0
 """Seconds of rest after a turn that failed."""
 
+THE_ONE: Final = "the one"
+"""Key of the thread of a loop, of which there is at most one."""
+
 
 class Wants(IntEnum):
     """Which new events a waiting thread wants to hear of."""
@@ -47,8 +50,12 @@ class Loop:
         # Re-entrant, it and the queue: a signal handler that records may interrupt any of the lines below.
         self._starting = threading.RLock()
         self._bell: SimpleQueue[None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._threads: dict[str, threading.Thread] = {}
         self.ending = False
+
+    @property
+    def _thread(self) -> threading.Thread | None:
+        return self._threads.get(THE_ONE)
 
     @property
     def running(self) -> bool:
@@ -69,27 +76,27 @@ class Loop:
 
     def join(self, timeout: float) -> bool:
         """Wait for that; whether there is no thread."""
-        thread = self._thread
+        with self._starting:  # So that it has been started.
+            thread = self._thread
         if thread is not None:
             thread.join(timeout)
         return self._thread is None
 
     def _start(self) -> bool:
         with self._starting:
-            if self._thread is not None:
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            # In one step: a signal handler that rings in the midst of this would start another.
+            if self._threads.setdefault(THE_ONE, thread) is not thread:
                 return True
             self.ending = False
-            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             try:
                 thread.start()
             except RuntimeError:
+                del self._threads[THE_ONE]
                 return False
-            self._thread = thread
             return True
 
     def _run(self) -> None:
-        with self._starting:  # So that whoever starts it has noted it.
-            pass
         while True:
             self.wants = Wants.ANY
             pause = self._guarded()
@@ -117,6 +124,6 @@ class Loop:
         with self._starting:
             # Who calls from now on finds no thread and starts one; who did before is served first.
             if self._bell.empty():
-                self._thread = None
+                del self._threads[THE_ONE]
                 return True
         return False
