@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import hypothesis
 import pytest
 
 from midwatch import ASGIMiddleware, LatencyMetrics, Plugin, RequestLog, Tracing, WSGIMiddleware
@@ -18,6 +19,10 @@ from midwatch.delivery.spilling import Spilling
 from midwatch.logs import DeliveryHandler, JsonFormatter, setup
 from midwatch.plugin import failures
 from midwatch.testing import Answer, ScriptedApp, call_asgi, call_wsgi
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("midwatch", deadline=None)
+hypothesis.settings.load_profile("midwatch")
 
 
 @pytest.hookimpl(wrapper=True)

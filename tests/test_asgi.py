@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -493,6 +495,30 @@ def test_lifespan_of_the_app_starts_and_stops_the_plugins() -> None:
 
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert recorder.moments == ["on_startup", "on_shutdown"]
+
+
+@pytest.mark.parametrize("app", ["its own", "none"])
+def test_serving_is_after_the_start_of_the_application(app: str) -> None:
+    """A health check of a pool that the application opens when it starts would fail before."""
+    told: list[str] = []
+
+    class Tells(Plugin):
+        def on_startup(self) -> None:
+            told.append("on_startup")
+
+        def on_serving(self) -> None:
+            told.append("on_serving")
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        told.append("application")
+        yield
+
+    inner: Any = Starlette(lifespan=lifespan) if app == "its own" else ScriptedApp().asgi
+    asyncio.run(run_lifespan(ASGIMiddleware(inner, Tells())))
+
+    expected = ["on_startup", "application", "on_serving"]
+    assert told == (expected if app == "its own" else ["on_startup", "on_serving"])
 
 
 @pytest.mark.parametrize("refuses", ["raises", "returns"])

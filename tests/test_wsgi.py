@@ -123,6 +123,47 @@ def test_body_that_nobody_closes() -> None:
     assert recorder.exchange.outcome is Outcome.OK
 
 
+@pytest.mark.parametrize("chunks", [(b"ab", b"c", b"de"), (b"abcde",), ()])
+def test_body_taken_in_pieces(chunks: tuple[bytes, ...]) -> None:
+    """Whoever peeks at the first chunk, or stops a loop over the body, finds the rest where it was."""
+    recorder = Recorder()
+    environ, _, start_response = start()
+    inner = Iterable(*chunks)
+    body: Any = WSGIMiddleware(serving(inner), recorder)(environ, start_response)
+
+    assert iter(body) is body
+    taken = [next(body, b"")]
+    for chunk in body:
+        taken.append(chunk)
+        break
+    assert (inner.closed, recorder.exchanges) == (0, [])
+    taken += body
+    assert list(body) == []
+    body.close()
+    body.close()
+
+    assert b"".join(taken) == b"".join(chunks)
+    assert (inner.closed, recorder.exchange.outcome) == (1, Outcome.OK)
+    assert recorder.exchange.bytes_out == sum(map(len, chunks))
+
+
+def test_generator_around_us_that_is_closed() -> None:
+    """`yield from` closes what it goes through, if that can be closed; what the application made is closed once."""
+    recorder = Recorder()
+    inner = Iterable(b"ab", b"c")
+    app = WSGIMiddleware(serving(inner, headers=[("Content-Length", "3")]), recorder)
+
+    def outside(environ: Any, start_response: Any) -> Any:
+        yield from app(environ, start_response)
+
+    environ, _, start_response = start()
+    body = outside(environ, start_response)
+    assert next(body) == b"ab"
+    body.close()
+
+    assert (inner.closed, recorder.exchange.outcome) == (1, Outcome.ABORTED)
+
+
 def test_length_is_kept() -> None:
     """Servers derive Content-Length from a body of one chunk, by its len()."""
     environ, _, start_response = start()
@@ -370,6 +411,19 @@ def test_paths_are_utf8_and_whole() -> None:
     assert (first.path, first.app_path) == ("/röst/café", "/café")
     assert second.path == "/\ufffd\ufffd"
     assert (second.peer, second.http_version) == (("127.0.0.1", 0), "1.0")
+
+
+def test_peer_is_the_socket_s() -> None:
+    """Also when what is inside of the door puts what a proxy said in its place, as Werkzeug's ProxyFix does."""
+    recorder = Recorder()
+
+    def app(environ: Any, start_response: Any) -> Any:
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = "203.0.113.9", "1"
+        return serving([b"ok"])(environ, start_response)
+
+    call_wsgi(WSGIMiddleware(app, recorder), environ={"REMOTE_ADDR": "192.0.2.7", "REMOTE_PORT": "50412"})
+
+    assert (recorder.exchange.peer, recorder.exchange.client) == (("192.0.2.7", 50412), "192.0.2.7")
 
 
 def test_headers_and_query() -> None:

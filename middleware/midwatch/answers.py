@@ -59,7 +59,10 @@ class Reply:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self.status = int(status)
-        self.body = body.encode() if isinstance(body, str) else bytes(memoryview(body))
+        if isinstance(body, str):
+            body = body.encode()
+        # No copy of what cannot change: a page of metrics may be megabytes.
+        self.body = body if type(body) is bytes else bytes(memoryview(body))
         self.media_type = media_type
         self.headers = dict(headers or {})
         for name, value in (("content-type", media_type), *self.headers.items()):

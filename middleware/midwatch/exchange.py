@@ -55,7 +55,7 @@ class Exchange:
     __slots__ = (
         "__weakref__", "_actor", "_added", "_extra", "_route", "app_path", "bytes_in", "bytes_out", "client",
         "close_code", "complete", "context", "departure", "disconnected", "duration", "ended", "error", "first_byte",
-        "framework", "kind", "method", "moments", "native", "noted", "on_body", "on_message", "outcome", "path", "peer",
+        "framework", "kind", "method", "moments", "native", "noted", "on_body", "on_message", "outcome", "path",
         "probe", "proxies", "request_id", "scheme", "span", "span_id", "started", "started_at", "status", "trace_flags",
         "trace_id",
     )  # fmt: skip
@@ -70,8 +70,6 @@ class Exchange:
     """`path` below the mount point (`root_path`, `SCRIPT_NAME`): what the application routes on."""
     scheme: str
     """`http`, `https`, `ws` or `wss`, as the client used it where a trusted proxy says so."""
-    peer: tuple[str, int] | None
-    """Address and port of the socket's other end."""
     client: str | None
     """Address of the client: the peer's, or what trusted proxies say of it (see `midwatch.proxies`)."""
     proxies: Proxies | None
@@ -144,13 +142,18 @@ class Exchange:
         around = get_current()
         self.context = Context({**around, KEY: self}) if around else Context({KEY: self})
         self.kind = "http"
-        self.peer = self.client = self._route = self.first_byte = self.ended = self.status = self.close_code = None
+        self.client = self._route = self.first_byte = self.ended = self.status = self.close_code = None
         self.departure = self.on_message = self.on_body = self.noted = self.proxies = None
         self.error = self.outcome = self.span = self.trace_id = self.span_id = self.request_id = None
         self._actor = self._added = self._extra = None
         self.bytes_in = self.bytes_out = self.trace_flags = 0
         self.complete = self.disconnected = self.probe = False
         self.duration = 0.0
+
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        """Address and port of the socket's other end."""
+        return None
 
     @property
     def http_version(self) -> str:
@@ -220,16 +223,19 @@ class Exchange:
     @property
     def route(self) -> str | None:
         """Template of the matched route, mounts included; None where nothing matched yet, or nothing routes."""
-        if self._route is None and self.outcome is None:
-            try:
-                return self.framework.route(self.native)
-            except Exception:
-                hook_failed(self.framework.route)
-        return self._route
+        return self.find_route() if self._route is None and self.outcome is None else self._route
 
     @route.setter
     def route(self, template: str | None) -> None:
         self._route = template
+
+    def find_route(self) -> str | None:
+        """Ask the framework for the route."""
+        try:
+            return self.framework.route(self.native)
+        except Exception:
+            hook_failed(self.framework.route)
+            return None
 
     @property
     def extra(self) -> dict[str, Any]:

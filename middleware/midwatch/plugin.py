@@ -4,6 +4,7 @@ The unit of extension, and the table of moments it may act in.
 | moment | when, how often | may |
 | --- | --- | --- |
 | `on_startup()` | the server starts (ASGI lifespan, else the first request), once per process | start work |
+| `on_serving()` | right after it; with a lifespan, once the application has started too | start what needs the application |
 | `on_request(exchange)` | before the app, once, in order; every plugin is asked even after one replied | return a `Reply` (the app is not called, the first one wins) or a `Hold` |
 | `on_response(exchange)` | status and headers known and not yet sent, once per started response, reverse order; 1xx ignored; websocket accept and denial count | add headers, return a `Hold` |
 | `on_error(exchange)` | an `Exception` leaves the app, also after the response started or from a background task; reverse order | read `exchange.error`; return a `Reply` for an app that has not answered and has no framework to answer for it |
@@ -21,6 +22,7 @@ import logging
 import os
 import threading
 import time
+import weakref
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from .exchange import Exchange
 
-__all__ = ["Moments", "Plugin", "failures", "hook_failed"]
+__all__ = ["Moments", "Plugin", "doors", "failures", "hook_failed"]
 
 logger = logging.getLogger("midwatch")
 
@@ -43,6 +45,9 @@ class Plugin:
 
     def on_startup(self) -> None:
         """Start work; once per process, before the first exchange."""
+
+    def on_serving(self) -> None:
+        """Start what needs the application, which has started as well by now, where it says so."""
 
     def on_request(self, exchange: Exchange) -> Reply | Hold | None:
         """Look at the request before the app does; answer it with a `Reply`, or wait with a `Hold`."""
@@ -59,9 +64,16 @@ class Plugin:
     def on_shutdown(self, deadline: float) -> None:
         """Flush and stop within *deadline* seconds."""
 
+    def let_go(self) -> None:
+        """
+        End what goes on without requests: the application was dropped, and will not stop.
 
-MOMENTS: Final = ("on_startup", "on_request", "on_response", "on_error", "on_finish", "on_shutdown")
-IN_ORDER: Final = frozenset({"on_startup", "on_request"})
+        No moment: the garbage collector calls, from anywhere. Note it, and take no lock.
+        """
+
+
+MOMENTS: Final = ("on_startup", "on_serving", "on_request", "on_response", "on_error", "on_finish", "on_shutdown")
+IN_ORDER: Final = frozenset({"on_startup", "on_serving", "on_request"})
 
 
 class Moments:
@@ -72,8 +84,8 @@ class Moments:
         TypeError: something that is no plugin instance, overrides no moment, or has a coroutine for one.
     """
 
-    __slots__ = ("_joined", "kinds", "on_error", "on_finish", "on_request", "on_response", "on_shutdown", "on_startup",
-                 "plugins")  # fmt: skip
+    __slots__ = ("__weakref__", "_joined", "kinds", "on_error", "on_finish", "on_request", "on_response", "on_serving",
+                 "on_shutdown", "on_startup", "plugins")  # fmt: skip
 
     def __init__(self, plugins: Iterable[Plugin]) -> None:
         self.plugins = tuple(plugins)
@@ -81,6 +93,7 @@ class Moments:
             _check(plugin)
         self.kinds = frozenset(type(plugin) for plugin in self.plugins)
         self.on_startup = self._hooks("on_startup")
+        self.on_serving = self._hooks("on_serving")
         self.on_request = self._hooks("on_request")
         self.on_response = self._hooks("on_response")
         self.on_error = self._hooks("on_error")
@@ -160,11 +173,11 @@ class Moments:
 
     def startup(self) -> None:
         """Run `on_startup`."""
-        for hook in self.on_startup:
-            try:
-                hook()
-            except Exception:
-                hook_failed(hook)
+        _run(self.on_startup)
+
+    def serving(self) -> None:
+        """Run `on_serving`."""
+        _run(self.on_serving)
 
     def shutdown(self, deadline: float) -> None:
         """Run `on_shutdown`, all within *deadline* seconds."""
@@ -174,6 +187,14 @@ class Moments:
                 hook(max(0.0, end - time.monotonic()))
             except Exception:
                 hook_failed(hook)
+
+
+def _run(hooks: Iterable[Callable[[], object]]) -> None:
+    for hook in hooks:
+        try:
+            hook()
+        except Exception:
+            hook_failed(hook)
 
 
 def _overrides(kind: type[Plugin], moment: str) -> bool:
@@ -199,6 +220,9 @@ def _check(plugin: object) -> None:
                 f"{kind.__name__}.{moment} is a coroutine; moments are plain methods: return a Hold to wait"
             )
 
+
+doors: Final[weakref.WeakSet[Moments]] = weakref.WeakSet()
+"""Those of doors that run."""
 
 failures: dict[str, int] = {}
 """How often a moment of a plugin class raised, by `Class.moment`; shown at `/metrics`."""

@@ -19,8 +19,8 @@ ERROR: Final = Outcome.ERROR
 
 def find_route(exchange: Exchange) -> None:
     """Keep the route, while the framework still knows it."""
-    if exchange._route is None:  # noqa: SLF001 - the property would ask in any case
-        exchange.route = exchange.route
+    if exchange._route is None and exchange.outcome is None:  # noqa: SLF001 - the properties take several times as long
+        exchange._route = exchange.find_route()  # noqa: SLF001
 
 
 def fail(exchange: Exchange, error: BaseException) -> Reply | None:

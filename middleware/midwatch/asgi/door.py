@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, final
+from weakref import WeakMethod
 
 from ..context import attach, detach, get_current
 from ..exchange import KEY, Exchange
@@ -17,6 +18,8 @@ from .observed import Observed
 from .reply import responder, settle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from ..frameworks import Framework
@@ -53,7 +56,8 @@ class ASGIMiddleware:
         self.moments = Moments(plugins)
         self._proxies = proxies
         self.framework = framework or Starlette(answers=False)
-        self.lifecycle = Lifecycle(self.moments, self._prepare)
+        prepare = WeakMethod(self._prepare)
+        self.lifecycle = Lifecycle(self.moments, lambda: _call(prepare), self)
         self._warned = framework is not None
         answer = answering(self.moments)
         if answer is not None:
@@ -64,14 +68,15 @@ class ASGIMiddleware:
         if kind != "http" and kind != "websocket":
             await self._unobserved(scope, receive, send)
             return
-        outer: Exchange | None = scope.get(KEY)
-        if outer is not None and outer.outcome is None:
-            await self._join(outer, scope, receive, send)
-            return
+        if KEY in scope:
+            outer: Exchange = scope[KEY]
+            if outer.outcome is None:
+                await self._join(outer, scope, receive, send)
+                return
         if not self.lifecycle.running:
             self.lifecycle.start()
         exchange = scope[KEY] = Observed(scope, receive, send, self.moments, self.framework, self._proxies)
-        if "app" in scope and not self._warned:
+        if not self._warned and "app" in scope:
             self._inside(exchange)
         context = exchange.context
         token = attach(context)
@@ -128,3 +133,9 @@ class ASGIMiddleware:
             "midwatch is inside the application (add_middleware): the 500 of an unhandled exception is made outside of"
             " it and carries no request id; midwatch.install(app) wraps the whole application"
         )
+
+
+def _call(method: WeakMethod[Callable[[], None]]) -> None:
+    found = method()
+    if found is not None:
+        found()

@@ -34,13 +34,14 @@ async def lifespan(door: ASGIMiddleware, scope: Scope, receive: Receive, send: S
         asked = True
         message = await receive()
         if message["type"] == "lifespan.startup":
-            door.lifecycle.start()
+            door.lifecycle.start(serving=False)
         return message
 
     async def observe_send(message: Message) -> None:
         nonlocal started
         if message["type"] == "lifespan.startup.complete":
             started = True
+            door.lifecycle.serve()
         elif message["type"] in STOPPED:
             # Frameworks say so while they handle the exception. The process may end as soon as the server hears of it.
             error = sys.exc_info()[1]

@@ -31,7 +31,9 @@ ABNORMAL: Final = 1006
 class Observed(Exchange):
     """One HTTP request or websocket connection."""
 
-    __slots__ = ("_headers", "_receive", "_replaced", "_send", "_start")
+    __slots__ = ("_headers", "_receive", "_replaced", "_send", "_start", "peer")
+
+    peer: tuple[str, int] | None
 
     def __init__(
         self,
@@ -42,7 +44,7 @@ class Observed(Exchange):
         framework: Framework,
         proxies: Proxies | None,
     ) -> None:
-        super().__init__(scope, moments, framework)
+        Exchange.__init__(self, scope, moments, framework)  # For each request; `super()` takes longer.
         self._receive = receive
         self._send = send
         self._headers: dict[bytes, bytes] | None = None

@@ -48,8 +48,8 @@ class Body:
     def __init__(self, exchange: Observed, inner: Iterable[bytes], context: Context) -> None:
         self._exchange = exchange
         self._inner = inner
-        self._iterator: Iterator[bytes] | None = None
         self._context = context
+        self._iterator: Iterator[bytes] | None = None
         self._instead: Iterator[bytes] | None = None
         self._closed = self._cancelled = False
 
@@ -65,15 +65,12 @@ class Body:
             chunk: Any = END if exchange.replacement is not None else next(self._iterator, END)
             if exchange.replacement is not None:
                 chunk = self._replaced(exchange.replacement)
-            if chunk is END:
-                raise StopIteration
-            exchange.bytes_out += len(chunk)
-            return chunk  # type: ignore[no-any-return]
-        except StopIteration:
+            if chunk is not END:
+                exchange.bytes_out += len(chunk)
+                return chunk  # type: ignore[no-any-return]
             if exchange.ended is None:
                 exchange.ended = perf_counter()
             exchange.complete = exchange.status is not None
-            raise
         except Exception as error:
             fail(exchange, error)
             raise
@@ -83,6 +80,7 @@ class Body:
         finally:
             self._context = get_current()
             detach(token)
+        raise StopIteration
 
     def _replaced(self, replacement: list[bytes]) -> Any:
         """A chunk of the answer that a plugin put in place of the application's body."""
@@ -105,7 +103,7 @@ class Body:
             fail(exchange, error)
             raise
         finally:
-            if exchange.error is None and not self._cancelled and exchange.cut_short:
+            if not exchange.complete and exchange.error is None and not self._cancelled and exchange.cut_short:
                 exchange.disconnected = True
             conclude(exchange, cancelled=self._cancelled)
             detach(token)

@@ -57,7 +57,7 @@ class WSGIMiddleware:
     ) -> None:
         self.app = app
         self.moments = Moments(plugins)
-        self.lifecycle = Lifecycle(self.moments)
+        self.lifecycle = Lifecycle(self.moments, door=self)
         self._proxies = proxies
         self._framework = framework or Werkzeug()
         answer = answering(self.moments)
@@ -65,10 +65,10 @@ class WSGIMiddleware:
             self._framework.answer_with(app, answer)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        known = environ.get(KEY)
-        outer: Exchange | None = None if known is None else known()
-        if outer is not None and outer.outcome is None:
-            return self._join(outer, environ, start_response)
+        if KEY in environ:
+            outer: Exchange | None = environ[KEY]()
+            if outer is not None and outer.outcome is None:
+                return self._join(outer, environ, start_response)
         if not self.lifecycle.running:
             self.lifecycle.start()
         exchange = Observed(environ, start_response, self.moments, self._framework, self._proxies)

@@ -35,11 +35,13 @@ _keys: dict[str, str] = {}
 class Observed(Exchange):
     """One request."""
 
-    __slots__ = ("_start", "_started", "_write", "environ", "replacement")
+    __slots__ = ("_address", "_port", "_start", "_started", "_write", "environ", "replacement")
 
     replacement: list[bytes] | None
     """Body of the answer that a plugin put in place of the application's."""
     _write: Callable[[bytes], object]
+    _address: str | None
+    _port: Any
 
     def __init__(
         self,
@@ -49,7 +51,7 @@ class Observed(Exchange):
         framework: Framework,
         proxies: Proxies | None,
     ) -> None:
-        super().__init__(environ, moments, framework)
+        Exchange.__init__(self, environ, moments, framework)  # For each request; `super()` takes longer.
         self.environ = environ
         self._start = start_response
         self._started: list[tuple[str, str]] = []
@@ -59,13 +61,16 @@ class Observed(Exchange):
         root: str = environ.get("SCRIPT_NAME", "")
         self.app_path = path if path.isascii() else _decode(path)
         self.path = self.app_path if not root else (root if root.isascii() else _decode(root)) + self.app_path
-        peer = environ.get("REMOTE_ADDR")
-        if peer:
-            self.peer = (peer, _port(environ.get("REMOTE_PORT")))
-            self.client = peer
+        # Now, since what is inside of us may put what a proxy said in their place.
+        self.client = self._address = environ.get("REMOTE_ADDR") or None
+        self._port = environ.get("REMOTE_PORT")
         self.scheme = environ.get("wsgi.url_scheme", "http")
         if proxies is not None:
             proxies.apply(self)
+
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        return None if self._address is None else (self._address, _number(self._port))
 
     @property
     def http_version(self) -> str:
@@ -122,9 +127,9 @@ class Observed(Exchange):
         self._started = headers
         if self.framework.forgets:
             self.framework.remember(self)
-        answers = self.moments.response(self)
-        if answers is not None:
-            reply = settle(answers)
+        if self.moments.on_response:
+            answers = self.moments.response(self)
+            reply = None if answers is None else settle(answers)
             if reply is not None:
                 return self.replace(reply, exc_info)
         if self._added is not None:
@@ -183,5 +188,5 @@ def _decode(text: str) -> str:
     return text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-def _port(text: Any) -> int:
+def _number(text: Any) -> int:
     return int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 6 else 0
