@@ -77,12 +77,18 @@ def read() -> Callable[[Answer], Scrape]:
     return Scrape
 
 
+class Finished(Exchange):
+    """One whose peer can be chosen."""
+
+    peer: tuple[str, int] | None = None
+
+
 @pytest.fixture(scope="session")
 def finished() -> Callable[..., Exchange]:
     """Makes exchanges that are over."""
 
     def _finished(**said: Any) -> Exchange:
-        exchange = Exchange({}, Moments([Recorder()]), Framework())
+        exchange = Finished({}, Moments([Recorder()]), Framework())
         exchange.method, exchange.path, exchange.app_path = "GET", "/", "/"
         exchange.started, exchange.started_at, exchange.ended = 0.0, 1_700_000_000_000_000_000, 0.0
         exchange.status, exchange.outcome = 200, Outcome.OK

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from midwatch import ASGIMiddleware, WSGIMiddleware
 from midwatch.metrics import LatencyMetrics
@@ -63,6 +65,49 @@ def test_head_is_get_without_a_body(door: Any, metrics: Any) -> None:
     assert (answer.status, answer.body) == (200, b"")
     assert int(answer.header("content-length") or 0) > 1000
     assert answer.header("content-type") == "text/plain; version=0.0.4; charset=utf-8"
+
+
+def test_a_page_is_compressed_for_who_accepts_that(door: Any, metrics: Any, read: Any) -> None:
+    """The page is the same, and caches are told what it depends on (RFC 9110 section 12.5.5)."""
+    app = door.watch(ScriptedApp(), metrics)
+    plain = door.call(app, path="/metrics")
+    packed = door.call(app, path="/metrics", headers=[("host", "x"), ("accept-encoding", "gzip;q=0.8, deflate")])
+    assert (plain.header("content-encoding"), packed.header("content-encoding")) == (None, "gzip")
+    assert plain.header("vary") == packed.header("vary") == "Accept, Accept-Encoding"
+    assert len(packed.body) * 2 < len(plain.body)
+    assert int(packed.header("content-length")) == len(packed.body)
+    whole = parse_text(gzip.decompress(packed.body).decode())
+    assert {family.name for family in whole} == {family.name for family in read(plain).families}
+
+
+@pytest.mark.parametrize("accept_encoding", ["", "gzip"])
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text"])
+def test_head_says_what_get_would(door: Any, metrics: Any, accept: str, accept_encoding: str) -> None:
+    """In each format, compressed or not."""
+    app = door.watch(ScriptedApp(), metrics)
+    headers = [("host", "x"), ("accept", accept), ("accept-encoding", accept_encoding)]
+    get, head = (door.call(app, method, "/metrics", headers=headers) for method in ("GET", "HEAD"))
+    assert head.body == b""
+    names = ("content-type", "content-encoding", "vary", "cache-control")
+    assert [head.header(name) for name in names] == [get.header(name) for name in names]
+    assert int(head.header("content-length") or 0) > 100
+
+
+def test_a_part_of_the_page(door: Any, metrics: Any, read: Any) -> None:
+    """`name[]`, as in prometheus_client."""
+    app = door.watch(ScriptedApp(), metrics)
+    query = "name[]=python_info&name[]=http_server_request_duration_seconds_count&name[]=nothing"
+    door.call(app)
+    families = {family.name: family for family in read(door.call(app, path="/metrics", query=query)).families}
+    assert set(families) == {"python_info", "http_server_request_duration_seconds"}
+    names = {sample.name for sample in families["http_server_request_duration_seconds"].samples}
+    assert names == {"http_server_request_duration_seconds_count"}
+
+
+def test_an_endless_query_is_a_400(door: Any, metrics: Any) -> None:
+    """It is read no further than a thousand parameters."""
+    answer = door.call(door.watch(ScriptedApp(), metrics), path="/metrics", query="name[]=a&" * 2000)
+    assert (answer.status, answer.header("content-type")) == (400, "application/problem+json")
 
 
 def test_options_names_the_methods(door: Any, metrics: Any) -> None:

@@ -1,44 +1,57 @@
 """
-The two formats of the page, which of them a client wants, and rendering without making anybody wait for it.
+How the page is written for one client: in which of the two formats, whole or in part, compressed or not.
 
 Sources: Prometheus text format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/), OpenMetrics 1.0.0
-(https://prometheus.io/docs/specs/om/open_metrics_spec/), negotiation by RFC 9110 section 12.5.1.
+(https://prometheus.io/docs/specs/om/open_metrics_spec/), negotiation by RFC 9110 sections 12.4.2, 12.5.1 and 12.5.3.
 """
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import Future
-from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import parse_qsl
 
-from prometheus_client import exposition as text
+from prometheus_client.core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from ..plugin import hook_failed
+from .dense import DenseHistogram
+from .writing import openmetrics_pieces, text_pieces
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from ..answers import Reply
-
-__all__ = ["OPENMETRICS", "TEXT", "Format", "Renders", "negotiate"]
+__all__ = ["OPENMETRICS", "TEXT", "Format", "accepts_gzip", "names_of", "negotiate", "restrict"]
 
 OPENMETRICS_TYPE: Final = "application/openmetrics-text"
 OPENMETRICS_VERSIONS: Final = frozenset({"", "1.0.0", "0.0.1"})
 TEXT_VERSIONS: Final = frozenset({"", "0.0.4"})
 
 MAX_RANGES: Final = 32
-"""Media ranges of one `Accept` that are read."""
+"""Media ranges of one `Accept` that are read, and codings of one `Accept-Encoding`."""
+
+MAX_FIELDS: Final = 1000
+"""Parameters of one query."""
 
 
 class Format(NamedTuple):
-    """How a page is written."""
+    """
+    How a page is written.
+
+    Attributes:
+        media_type: What it is.
+        pieces: Makes it of families, piece by piece.
+    """
 
     media_type: str
-    write: Callable[[Any], bytes]
+    pieces: Callable[[Iterable[Metric]], Iterator[bytes]]
+
+    def write(self, families: Iterable[Metric]) -> bytes:
+        """All of it."""
+        return b"".join(self.pieces(families))
 
 
-TEXT: Final = Format("text/plain; version=0.0.4; charset=utf-8", text.generate_latest)
-OPENMETRICS: Final = Format(openmetrics.CONTENT_TYPE_LATEST, openmetrics.generate_latest)
+TEXT: Final = Format("text/plain; version=0.0.4; charset=utf-8", text_pieces)
+OPENMETRICS: Final = Format(openmetrics.CONTENT_TYPE_LATEST, openmetrics_pieces)
 
 
 def negotiate(accept: str | None) -> Format:
@@ -63,6 +76,19 @@ def negotiate(accept: str | None) -> Format:
     return OPENMETRICS if wanted > 0 and wanted >= as_text else TEXT
 
 
+def accepts_gzip(accept_encoding: str | None) -> bool:
+    """Whether a request with this `Accept-Encoding` wants gzip at least as much as no coding (RFC 9110 12.5.3)."""
+    if not accept_encoding:
+        return False
+    qualities: dict[str, float] = {}
+    for coding in accept_encoding.split(",", MAX_RANGES)[:MAX_RANGES]:
+        name, _, quality = _parse(coding)
+        name = "gzip" if name == "x-gzip" else name
+        qualities[name] = max(quality, qualities.get(name, 0.0))
+    wanted = qualities.get("gzip", qualities.get("*", 0.0))
+    return wanted > 0 and wanted >= qualities.get("identity", 0.0)
+
+
 def _parse(media_range: str) -> tuple[str, str, float]:
     """Type, version and quality of one range; no quality that is none counts as zero."""
     name, *parameters = media_range.split(";")
@@ -77,59 +103,45 @@ def _parse(media_range: str) -> tuple[str, str, float]:
     return name.strip().lower(), version, min(quality, 1.0)
 
 
-@final
-class _Render(NamedTuple):
-    answer: Future[Reply]
-    expires: float
-
-
-@final
-class Renders:
+def names_of(query: str) -> frozenset[str]:
     """
-    Renders pages in threads of their own, one at a time for each format; who asks meanwhile gets the same page.
+    What *query* asks for: the values of `name[]`; none for everything.
 
-    Args:
-        render: Makes the answer; runs in the thread.
-        failed: The answer where that raises.
-        limit: Seconds after which nobody waits for a render any more.
+    They are names of families or, as in prometheus_client, of samples.
+
+    Raises:
+        ValueError: more than `MAX_FIELDS` parameters.
     """
+    if not query:
+        return frozenset()
+    fields = parse_qsl(query, max_num_fields=MAX_FIELDS, errors="replace")
+    return frozenset(value for name, value in fields if name == "name[]")
 
-    def __init__(self, render: Callable[[Format], Reply], failed: Reply, limit: float) -> None:
-        self._render = render
-        self._failed = failed
-        self._limit = limit
-        self.forget()
 
-    def forget(self) -> None:
-        """Start afresh, in a forked child: the threads are the parent's."""
-        self._lock = threading.Lock()
-        self._running: dict[Format, _Render] = {}
+def restrict(families: Iterable[Metric], names: frozenset[str]) -> Iterator[Metric]:
+    """Of *families* those that have one of *names*, and the samples that have; all where no name is given."""
+    for family in families:
+        if not names or family.name in names:
+            yield family
+            continue
+        if isinstance(family, DenseHistogram):
+            # Whoever wants a histogram wants all of it, and that needs no samples.
+            shown = {f"{family.name}_{suffix}" for suffix in family.suffixes}
+            if shown <= names:
+                yield family
+                continue
+            if shown.isdisjoint(names):
+                continue
+        part = _part(family, names)
+        if part is not None:
+            yield part
 
-    def ask(self, wanted: Format) -> tuple[Future[Reply], float]:
-        """
-        The render under way, or a new one, and the seconds that it has left: none if it hangs.
 
-        Raises:
-            RuntimeError: no thread can be started.
-        """
-        with self._lock:
-            running = self._running.get(wanted)
-            if running is None:
-                running = _Render(Future(), monotonic() + self._limit)
-                # Those who wait share it: none of them may cancel it.
-                running.answer.set_running_or_notify_cancel()
-                thread = threading.Thread(
-                    target=self._run, args=(wanted, running.answer), name="midwatch-metrics", daemon=True
-                )
-                thread.start()
-                self._running[wanted] = running
-        return running.answer, running.expires - monotonic()
-
-    def _run(self, wanted: Format, answer: Future[Reply]) -> None:
-        reply = self._failed
-        try:
-            reply = self._render(wanted)
-        finally:
-            with self._lock:
-                del self._running[wanted]
-            answer.set_result(reply)
+def _part(family: Metric, names: frozenset[str]) -> Metric | None:
+    try:
+        part = Metric(family.name, family.documentation, family.type, family.unit)
+        part.samples = [sample for sample in family.samples if sample.name in names]
+    except Exception:  # The application's collectors may make anything.
+        hook_failed(restrict)
+        return None
+    return part if part.samples else None

@@ -1,48 +1,55 @@
 """
 `LatencyMetrics`: counts, latencies and sizes per route, and the page that shows them to Prometheus.
 
-- durations end with the last body byte; a websocket's is its handshake
-- methods, routes and status codes are bounded, so that strangers make no series
-- the page is text or OpenMetrics as the client wants, with the trace of a recent request on each bucket of the latter
-- figures of the process, and whatever the application keeps in prometheus_client's registry, are on the page too
+- durations end with the last body byte; a websocket's is its handshake, an event stream's its first byte
+- methods, routes and status codes are bounded; workers that share a directory answer for all, also for who is gone
+- the page is text or OpenMetrics as the client wants, with the process's and the application's own figures
 """
 
 from __future__ import annotations
 
-import math
+import asyncio
+import contextlib
 import os
-import re
 import weakref
 from bisect import bisect_left
-from time import monotonic
+from pathlib import Path
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Final, final
 
 import prometheus_client
 from prometheus_client import CollectorRegistry
 
 from ..answers import Outcome
-from ..logs.safe import safe_text
 from ..plugin import Plugin
 from ..proxies import LOCAL, Networks
 from ..service import Service
 from .active import Active
-from .collector import MidwatchCollector, Shown
+from .application import BUCKETS, applications
+from .arguments import check, checked_buckets, checked_path, own_labels, target_info, warn_of_workers
+from .classic import HIGH, ClassicFamilies
+from .collector import MidwatchCollector, Shown, theirs
+from .ends import BACKGROUND, STREAM, Ends, error_type
+from .layout import INSTANT, SIZE_BUCKETS, Layout
+from .live import Live
+from .own import mirror
 from .page import Page
-from .series import SeriesTable
+from .port import MetricsPort
+from .pulse import Pulse
+from .queue_time import QueueTime
+from .requests import RequestFamilies
+from .series import DURATIONS, SeriesTable
+from .slots import Slot
+from .store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from ..answers import Hold, Reply
     from ..exchange import Exchange
+    from .series import Counted, Key
 
 __all__ = ["BUCKETS", "SIZE_BUCKETS", "LatencyMetrics"]
-
-BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-"""Upper bounds of durations in seconds (semantic conventions, `http.server.request.duration`)."""
-
-SIZE_BUCKETS: Final = tuple(4**power for power in range(3, 13))
-"""Upper bounds of body sizes, 64 bytes to 16 MiB."""
 
 _OK: Final = Outcome.OK
 
@@ -60,15 +67,25 @@ class LatencyMetrics(Plugin):
         registry: Whose metrics are shown beside ours; by default `prometheus_client.REGISTRY`.
         service: Shown as `target_info`; by default what the `OTEL_*` variables say.
         buckets: Upper bounds of the durations, seconds, ascending.
-        max_series: Sets of label values after which all others count as `http_route="overflow"`.
+        max_series: Sets of label values of one family after which all others count as `overflow`.
+        directory: Where the workers of one service share their figures; None for each worker to itself.
+        names: `"classic"` for those of prometheus-fastapi-instrumentator in place of the semantic conventions'.
+        labels: Further labels of the request figures, and what makes their values of an exchange, at its end.
+        listen: Address and port where the page is served as well, such as `"0.0.0.0:9464"`.
         clock: Seconds, for what is logged once a minute.
 
     Attributes:
         collector: Our metrics alone, for a registry or an exporter of your own.
+        store: Where they are; further families may be made in it.
+        pulse: Has its turns once a second, and before figures are shown.
+        page, paths, port: What is served, where, and where as well.
+        bounds: Upper bounds of the durations that are counted.
+        queue: How long requests waited before they got here.
 
     Raises:
-        ValueError: a path that is none, a network that is none, buckets that do not ascend, no series at all.
-        TypeError: *allow* is one string, *registry* collects nothing.
+        ValueError: a path that is none, a network that is none, buckets that do not ascend, no series at all, other
+            *names*, a label that is none, a *listen* that is no address with a port.
+        TypeError: *allow* is one string, *registry* collects nothing, a label is made by no function.
     """
 
     def __init__(
@@ -80,101 +97,151 @@ class LatencyMetrics(Plugin):
         service: Service | None = None,
         buckets: Iterable[float] = BUCKETS,
         max_series: int = 2000,
+        directory: str | Path | None = None,
+        names: str = "otel",
+        labels: Mapping[str, Callable[[Exchange], object]] | None = None,
+        listen: str | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        if isinstance(allow, str):
-            raise TypeError(f"allow: {allow!r} is one string; give a list of networks")
-        if not hasattr(registry, "collect") and registry is not None:
-            raise TypeError(f"registry: {registry!r} is not a prometheus_client.CollectorRegistry")
-        if max_series < 1:
-            raise ValueError(f"max_series: {max_series} leaves no series to count in")
-        self._bounds = _checked_buckets(buckets)
-        self._table = SeriesTable(len(self._bounds), len(SIZE_BUCKETS), max_series)
-        self._active = Active()
-        self.collector = MidwatchCollector(self._table, self._active, self._bounds, SIZE_BUCKETS)
-        ours = CollectorRegistry(target_info=_target_info(service or Service.known()))
-        ours.register(self.collector)
-        theirs = prometheus_client.REGISTRY if registry is None else registry
-        self._page = Page(Shown(ours, theirs), Networks(allow), clock=clock)
-        self._paths = frozenset[str]() if path is None else _checked_path(path)
+        check(allow, registry, max_series, names)
+        self.bounds = checked_buckets(buckets, also=HIGH if names == "classic" else ())
+        own, self._own = own_labels(labels or {})
+        self.paths = frozenset[str]() if path is None else checked_path(path)
         self._route = path or ""
+        self._directory = directory = None if directory is None else Path(directory)
+        self.store = Store(Slot(directory), max_series=max_series)
+        self._count(own, names)
+        if directory is not None:
+            applications.move(self.store, self)
+        mirror(self.store, self.pulse, directory)
+        self._live = Live(self.store, self.pulse, self, directory)
+        self.collector = MidwatchCollector(self.store, self.pulse.now)
+        ours = CollectorRegistry(target_info=target_info(service or Service.known()))
+        ours.register(self.collector)
+        shown = Shown(ours, applications.beside(self.store), *theirs(registry, prometheus_client.REGISTRY))
+        self.page = Page(shown, Networks(allow), clock=clock, scraped=self._live.scrapes.note)
+        paths = self.paths or checked_path("/metrics")
+        self.port = None if listen is None else MetricsPort(self.page, listen, paths=paths)
         _plugins.add(self)
 
+    def _count(self, own: tuple[str, ...], names: str) -> None:
+        """What is counted, and the turns it needs."""
+        layout = self._layout = Layout(self.bounds, SIZE_BUCKETS)
+        store = self.store
+        self._table = table = SeriesTable(store, layout, own)
+        self._active = active = Active(store, table.taken)
+        self._ends = Ends(store, self.bounds)
+        self.queue = QueueTime(store)
+        self._families = RequestFamilies(table)
+        records = (DURATIONS, table.key, layout.size)
+        if names == "classic":
+            store.show(ClassicFamilies(table, active.key))
+            store.show(self._families.first_bytes, records)
+        else:
+            store.show(self._families, records)
+        self.pulse = Pulse()
+        for turn in (store.turn, table.turn, active.turn):
+            self.pulse.each(turn)
+
     def forget(self) -> None:
-        """Start at zero, in a forked child."""
+        """Start afresh, in a forked child: what its parent counted is in the parent's slot."""
+        self.store.forget()
         self._table.forget()
         self._active.forget()
-        self._page.forget()
+        self.page.forget()
+
+    def active(self) -> int:
+        """Requests under way in this process, websockets left out."""
+        return self._active.requests()
+
+    def counted(self) -> list[Counted]:
+        """Requests of all workers, by method, route, status and type of error."""
+        return self._families.counted(self.store.slot.read())
+
+    def on_startup(self) -> None:
+        """Write down once a second what others read; say loudly that others cannot."""
+        with contextlib.suppress(RuntimeError):  # None runs in this thread.
+            self._live.tasks.watch(asyncio.get_running_loop())
+        self.pulse.now()  # Claims the slot, and sees what was counted before the first request: none waits for that.
+        self.pulse.start()
+        if self.port is not None:
+            self.port.start()
+        if self._directory is None:
+            warn_of_workers()
+
+    def on_shutdown(self, deadline: float) -> None:
+        """Write it down a last time."""
+        if self.port is not None:
+            self.port.stop()
+        self.pulse.stop()
+        self.pulse.now()
+        self._live.stop()
+
+    def let_go(self) -> None:
+        """Have no more pulses."""
+        self.pulse.over = True
 
     def on_request(self, exchange: Exchange) -> Reply | Hold | None:
         """Note that the request is under way, or serve the page."""
-        if exchange.app_path in self._paths and exchange.kind == "http":
+        if exchange.app_path in self.paths and exchange.kind == "http":
             exchange.route = self._route
             exchange.probe = True
             self._active.expect(exchange)
-            return self._page.answer(exchange)
-        self._active.exchanges[id(exchange)] = exchange
+            return self.page.answer(exchange)
+        self._active.exchanges.add(exchange)
+        if exchange.proxies is not None:
+            self.queue.observe(exchange)
         return None
 
+    def on_error(self, exchange: Exchange) -> None:
+        """Count the exception."""
+        if exchange.error is not None:
+            self._ends.exception(exchange, exchange.error)
+
     def on_finish(self, exchange: Exchange) -> None:
-        """Count the exchange, its duration and its size."""
+        """Count the exchange, its durations and its sizes."""
         table = self._table
-        self._active.exchanges.pop(id(exchange), None)
-        method, route, status = exchange.method, exchange.route, exchange.status
-        error = None if exchange.outcome is _OK else _error_type(exchange)
-        series = table.known.get((method, route, status, error)) or table.find(method, route, status, error)
-        http = exchange.kind == "http"
-        duration = exchange.duration if http else _handshake(exchange)
-        bucket = bisect_left(self._bounds, duration)
-        size, sizes = exchange.bytes_out, series.sizes
-        size_bucket = bisect_left(SIZE_BUCKETS, size)
-        # Half of what `with` costs; with the five lines below it is all that threads wait for each other.
+        self._active.exchanges.discard(exchange)
+        error = None if exchange.outcome is _OK else error_type(exchange)
+        key: Key = (exchange.method, exchange._route, exchange.status, error)  # noqa: SLF001 - half the time
+        if self._own is not None:
+            key = (*key, *self._own(exchange))
+        series = table.known.get(key) or table.find(key)
+        if exchange.kind != "http":
+            table.handshake(exchange, series)
+            self._ends.websocket(exchange)
+            return
+        bounds, seconds, by_bits, written_sum = table.offsets
+        duration, body, start = exchange.duration, 0.0, exchange.first_byte
+        if start is not None:
+            body = duration - start + exchange.started
+            if body > STREAM and self._ends.stream(exchange):
+                table.elsewhere += body
+                duration, body = duration - body, 0.0
+        bucket = bisect_left(bounds, duration)
+        size, read = exchange.bytes_out, exchange.bytes_in
+        written = by_bits[(size - 1).bit_length()]
+        cells = series.cells
+        # Half of what `with` costs; with the lines below it is all that threads wait for each other.
         acquire, release = table.acquire, table.release
         acquire()
         try:
-            series.counts[bucket] += 1
-            series.total += duration
+            cells[bucket] += 1.0
+            cells[seconds] += duration
+            cells[written] += 1.0
+            if size:
+                cells[written_sum] += size
+            if body > INSTANT:
+                self._layout.began(cells, bucket, duration, body)
+            if read:
+                cells[self._layout.read + bisect_left(SIZE_BUCKETS, read)] += 1.0
+                cells[self._layout.read_sum] += read
             if exchange.trace_flags & 1:
-                series.exemplars[bucket] = (exchange.trace_id, duration, exchange.started_at)
-            if http:
-                sizes.counts[size_bucket] += 1
-                sizes.total += size
+                series.sampled[bucket] = (exchange.trace_id, duration, exchange.started_at)
         finally:
             release()
-
-
-def _error_type(exchange: Exchange) -> str | None:
-    """A client that left is `aborted`, also where its door has the server's OSError to show for it."""
-    return "aborted" if exchange.outcome is Outcome.ABORTED else exchange.error_type
-
-
-def _handshake(exchange: Exchange) -> float:
-    """Seconds until a websocket was accepted or denied; until it was given up, where neither happened."""
-    return exchange.duration if exchange.first_byte is None else exchange.first_byte - exchange.started
-
-
-def _checked_buckets(buckets: Iterable[float]) -> tuple[float, ...]:
-    bounds = tuple(float(bound) for bound in buckets)
-    ascending = all(low < high for low, high in zip((0.0, *bounds), bounds, strict=False))
-    if not bounds or not ascending or not math.isfinite(bounds[-1]):
-        raise ValueError(f"buckets: {bounds} are not ascending seconds above zero")
-    return bounds
-
-
-def _checked_path(path: str) -> frozenset[str]:
-    """The two ways to write *path*."""
-    if not path.startswith("/") or "?" in path or "#" in path:
-        raise ValueError(f"path: {path!r} is not a path below the mount point, such as /metrics")
-    return frozenset({path.rstrip("/") or "/", path.rstrip("/") + "/"})
-
-
-def _target_info(service: Service) -> dict[str, str]:
-    """Resource attributes as labels (https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/)."""
-    labels: dict[str, str] = {}
-    for name, value in service.fields().items():
-        label = re.sub(r"_+", "_", re.sub(r"\W", "_", name, flags=re.ASCII))
-        labels.setdefault(f"key_{label}" if label[:1].isdigit() else label, safe_text(value))
-    return labels
+        if exchange.ended is not None and (rest := perf_counter() - exchange.ended) > BACKGROUND:
+            self._ends.background(exchange, rest)
 
 
 def _after_fork() -> None:

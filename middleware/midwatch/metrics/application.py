@@ -1,0 +1,164 @@
+"""
+Metrics of the application itself: `midwatch.metrics.counter("orders_placed", "Orders that were placed.")`.
+
+They may be made when a module is imported, before anything is installed. They count in memory until a `LatencyMetrics`
+shares its figures with other workers; then what was counted moves to where those are, and counting goes on there. Every
+page shows them.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from itertools import islice
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
+
+from ..logs.safe import safe_text
+from .labels import MAX_TEXT
+from .slots import Slot
+from .store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from prometheus_client.core import Metric
+
+    from .declared import Merge
+    from .families import Counter, Family, Gauge, Histogram
+
+__all__ = ["BUCKETS", "applications", "counter", "gauge", "histogram"]
+
+logger = logging.getLogger("midwatch")
+
+F = TypeVar("F", bound="Family[Any]")
+
+BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""Upper bounds of durations in seconds (semantic conventions, `http.server.request.duration`)."""
+
+MAX_BUCKETS: Final = 200
+
+OURS: Final = (
+    "http_server_",
+    "midwatch_",
+    "process_",
+    "python_",
+    "event_loop_",
+    "thread_pool_",
+    "cgroup_",
+    "target_info",
+)
+"""Beginnings of names that Midwatch shows itself."""
+
+
+@final
+class Applications:
+    """
+    Where the application's own metrics are.
+
+    Attributes:
+        store: Of this moment.
+        names: What has been made.
+    """
+
+    def __init__(self) -> None:
+        self.store = Store(Slot(None))
+        self.names: set[str] = set()
+        self._lock = RLock()
+        self._owner: weakref.ref[object] | None = None
+
+    def move(self, store: Store, owner: object) -> None:
+        """Count in *store* from now on, unless the owner of another one, which workers share, still lives."""
+        with self._lock:
+            if self._owner is None or self._owner() is None:
+                before, self.store = self.store, store
+                self._owner = weakref.ref(owner)
+                for name in before.move(store, self.names):
+                    logger.error("metrics: %r is a name of Midwatch's own; it is not counted for all workers", name)
+
+    def beside(self, store: Store) -> Beside:
+        """What a page that shows *store* has to show besides."""
+        return Beside(self, store)
+
+
+@final
+class Beside:
+    """
+    The application's own metrics, for pages that do not have them already.
+
+    Args:
+        applications: Where they are.
+        store: What the page shows.
+    """
+
+    def __init__(self, applications: Applications, store: Store) -> None:
+        self._applications = applications
+        self._store = store
+
+    def collect(self) -> Iterator[Metric]:
+        """All families, of all workers; none if they are in the store that is shown."""
+        theirs = self._applications.store
+        if theirs is not self._store:
+            # What else is counted there is another application's.
+            yield from (family for family in theirs.collect() if family.name in self._applications.names)
+
+
+applications: Final = Applications()
+
+
+def counter(name: str, said: str, labels: Iterable[str] = ()) -> Counter:
+    """
+    A counter of the application's own: `placed.add(1, "card")`.
+
+    Args:
+        name: Without `_total`.
+        said: What it counts, for people.
+        labels: Names of labels; few different values each, since every combination is another series.
+
+    Raises:
+        ValueError: a name that is none, or is Midwatch's, or was declared otherwise before; what is *said* is no text.
+    """
+    return _noted(applications.store.counter(_free(name), _text(said), labels))
+
+
+def gauge(name: str, said: str, labels: Iterable[str] = (), *, merge: Merge = "sum") -> Gauge:
+    """
+    A gauge: `waiting.set(7)`. Of several workers the values are added up, unless *merge* says otherwise.
+
+    Raises:
+        ValueError: as above, or a *merge* that is none.
+    """
+    return _noted(applications.store.gauge(_free(name), _text(said), labels, merge=merge))
+
+
+def histogram(name: str, said: str, labels: Iterable[str] = (), *, buckets: Iterable[float] = BUCKETS) -> Histogram:
+    """
+    A histogram: `amounts.observe(12.5)`, `with seconds.time(): ...`, or `@seconds.time()`.
+
+    Args:
+        buckets: Upper bounds, ascending.
+
+    Raises:
+        ValueError: as above, or *buckets* that do not ascend, or are more than `MAX_BUCKETS`.
+    """
+    bounds = tuple(islice(buckets, MAX_BUCKETS + 1))
+    if len(bounds) > MAX_BUCKETS:
+        raise ValueError(f"buckets: more than {MAX_BUCKETS}, of which each is a series")
+    return _noted(applications.store.histogram(_free(name), _text(said), bounds, labels))
+
+
+def _free(name: str) -> str:
+    if isinstance(name, str) and name.startswith(OURS):
+        raise ValueError(f"name: {name!r} begins as names of Midwatch's own do; choose another")
+    return name
+
+
+def _text(said: str) -> str:
+    if not isinstance(said, str):
+        raise ValueError(f"said: {said!r} is no text")  # noqa: TRY004 - see Raises
+    return safe_text(said)[:MAX_TEXT]
+
+
+def _noted(family: F) -> F:
+    applications.names.add(family.declared.name)
+    return family

@@ -1,0 +1,122 @@
+"""From the start to the end of a process: what is started, what is said, what is left."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
+
+import pytest
+
+from midwatch import install
+from midwatch.delivery import lost
+from midwatch.metrics import LatencyMetrics, arguments
+from midwatch.testing import ScriptedApp
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def hinted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that may have other workers."""
+    monkeypatch.setattr(arguments, "workers_hint", lambda: "gunicorn made this process, so there may be other workers")
+    arguments._warned.clear()
+
+
+@pytest.mark.usefixtures("hinted")
+def test_workers_that_share_nothing_are_told_of_once(registry: Any, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        metrics = LatencyMetrics(registry=registry)
+        metrics.on_startup()
+        metrics.on_shutdown(0)
+    (record,) = [record for record in caplog.records if "other workers" in record.getMessage()]
+    assert record.levelno == logging.WARNING
+    assert "metrics.directory" in record.getMessage()
+
+
+@pytest.mark.usefixtures("hinted")
+def test_workers_that_share_are_not(registry: Any, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    metrics = LatencyMetrics(registry=registry, directory=tmp_path)
+    metrics.on_startup()
+    metrics.on_shutdown(0)
+    assert "other workers" not in caplog.text
+    metrics.store.slot.close()
+
+
+def test_the_page_is_on_a_port_of_its_own_too(finished: Any, registry: Any) -> None:
+    metrics = LatencyMetrics(registry=registry, path=None, listen="127.0.0.1:0")
+    metrics.on_finish(finished(route="/orders"))
+    metrics.on_startup()
+    try:
+        assert metrics.port is not None
+        assert metrics.port.address is not None
+        with urlopen(f"http://127.0.0.1:{metrics.port.address[1]}/metrics") as answer:
+            assert b'http_route="/orders"' in answer.read()
+    finally:
+        metrics.on_shutdown(1)
+    assert metrics.port.address is None
+
+
+def test_the_last_second_is_written_down_at_the_end(finished: Any, registry: Any, tmp_path: Path) -> None:
+    """What is written once a second is not lost by a worker that ends in between."""
+    metrics = LatencyMetrics(registry=registry, directory=tmp_path)
+    metrics.on_startup()
+    metrics.on_finish(finished(duration=3.0))
+    metrics.on_shutdown(1)
+    metrics.store.slot.close()
+    after = LatencyMetrics(registry=registry, directory=tmp_path)
+    samples = [sample for family in after.collector.collect() for sample in family.samples]
+    (busy,) = [sample.value for sample in samples if sample.name == "http_server_busy_seconds_total"]
+    assert busy == pytest.approx(3.0)
+    after.store.slot.close()
+
+
+def test_no_slot_is_claimed_before_the_process_serves(finished: Any, registry: Any, tmp_path: Path) -> None:
+    """A master that loads the application for its workers has none; the directory may be given as text."""
+    metrics = LatencyMetrics(registry=registry, directory=str(tmp_path / "figures"))
+    assert not list((tmp_path / "figures").glob("slot-*"))
+    metrics.on_request(finished())
+    metrics.on_finish(finished())
+    assert (tmp_path / "figures" / "slot-0").exists()
+    metrics.store.slot.close()
+
+
+def test_the_slot_is_claimed_at_the_start_and_no_request_waits_for_it(
+    finished: Any, registry: Any, tmp_path: Path
+) -> None:
+    metrics = LatencyMetrics(registry=registry, directory=tmp_path / "figures")
+    metrics.on_startup()
+    assert metrics.store.slot.number == 0
+    metrics.on_shutdown(0)
+    metrics.store.slot.close()
+
+
+def test_the_whole_claims_none_either(tmp_path: Path) -> None:
+    """With all that the settings start by default."""
+    install(ScriptedApp().asgi, {"metrics": {"directory": str(tmp_path / "figures")}, "log": False})
+    assert not list((tmp_path / "figures").glob("slot-*"))
+
+
+def test_of_two_with_one_directory_the_one_that_serves_counts(tmp_path: Path, registry: Any) -> None:
+    """What the process has one of: the other's pulse may never beat."""
+    idle, serves = (LatencyMetrics(registry=registry, directory=tmp_path / "figures") for _ in range(2))
+    lost("things of this test")
+    serves.pulse.now()
+    found = {
+        sample.labels["what"]: sample.value
+        for family in serves.store.collect()
+        for sample in family.samples
+        if sample.name == "midwatch_lost_total"
+    }
+    assert found["things of this test"] == 1
+    serves.pulse.now()
+    idle.pulse.now()
+    assert [
+        sample.value
+        for family in idle.store.collect()
+        for sample in family.samples
+        if sample.labels.get("what") == "things of this test"
+    ] == [1]
+    idle.store.slot.close()
+    serves.store.slot.close()
