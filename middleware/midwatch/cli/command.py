@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from . import audit, check, errors, settings, trace
+from . import audit, check, errors, rules, settings, trace
 from .parser import Parser
 
 if TYPE_CHECKING:
@@ -44,11 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> Parser:
     everything = "  midwatch check\n  midwatch settings\n  midwatch trace spans.jsonl\n"
-    everything += "  midwatch errors app.log\n  midwatch audit verify audit.jsonl"
+    everything += "  midwatch errors app.log\n  midwatch audit verify audit.jsonl\n"
+    everything += "  midwatch rules orders.config:MIDWATCH"
     parser = Parser(prog="midwatch", description="Watches web services.", examples=everything)
     parser.add_argument("--version", action="version", version=f"midwatch {version('midwatch')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (check, settings, trace, errors, audit):
+    for command in (check, settings, trace, errors, audit, rules):
         command.add_to(commands)
     return parser
 
