@@ -117,7 +117,7 @@ def test_no_span_is_made_of_it(hook: Collector) -> None:
     """Neither of ours nor of others."""
     from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
 
-    from midwatch.errors.destinations.people.hushed import hushed
+    from midwatch.hushed import hushed
 
     with hushed():
         assert not is_http_instrumentation_enabled()

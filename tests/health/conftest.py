@@ -13,15 +13,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from midwatch import delivery
-from midwatch.testing import Answer
+from midwatch.health.engine import Engine, engines
+from midwatch.logs.formatter import JsonFormatter
+from midwatch.testing import Answer, ScriptedApp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from midwatch.health import HealthCheck
+
 STATUSES = {"pass", "warn", "fail"}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-ROOT = {"status", "version", "releaseId", "serviceId", "checks"}
-MEMBER = {"status", "time", "observedValue", "observedUnit", "output"}
+ROOT = {"status", "version", "releaseId", "serviceId", "checks", "notes", "output"}
+MEMBER = {"status", "time", "observedValue", "observedUnit", "output", "affectedEndpoints"}
+OWN = {"stale", "stuckSince", "gates", "scope", "tags"}
 
 
 def read(answer: Answer) -> dict[str, Any]:
@@ -39,11 +44,11 @@ def read(answer: Answer) -> dict[str, Any]:
         if name in {"midwatch:dropped", "midwatch:spilled"}:
             continue
         (member,) = members
-        assert set(member) <= MEMBER
+        assert set(member) <= MEMBER | OWN
         assert member["status"] in STATUSES
-        assert TIME.fullmatch(member["time"])
-        assert isinstance(member["observedValue"], int | float | str)
-        assert member["status"] != "pass" or "output" not in member
+        assert TIME.fullmatch(member.get("time", "2026-01-01T00:00:00.000Z"))
+        assert isinstance(member.get("observedValue", ""), int | float | str)
+        assert member["status"] != "pass" or not {"output", "affectedEndpoints"} & set(member)
     return document
 
 
@@ -67,6 +72,7 @@ class Line:
         self.level = record.levelname
         self.text = record.getMessage()
         self.raised = None if not record.exc_info else str(record.exc_info[1])
+        self.json = JsonFormatter().format(record)
 
 
 class HealthLog(logging.Handler):
@@ -92,14 +98,77 @@ def deliveries(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     return lost
 
 
+class Steps:
+    """Runs checks when a test says so."""
+
+    def __init__(self, door: Any) -> None:
+        self._door = door
+        self.news = threading.Condition()
+        self.told = 0
+
+    def __call__(self, health: HealthCheck, *others: Any) -> Any:
+        """An application watched by *health*, whose checks have been run once."""
+        app = self._door.watch(ScriptedApp(), health, *others)
+        self.run(health)
+        return app
+
+    def run(self, health: HealthCheck, *, again: bool = True) -> None:
+        """Run all checks now, until each has ended or its time is up."""
+        engine, told = health.engine, self.told
+        before = [probe.state for probe in engine.probes]
+        for probe in engine.probes if again else ():
+            probe._due = None
+
+        def done() -> bool:
+            states = zip(engine.probes, before, strict=True)
+            return all(probe.state is not state for probe, state in states) and self.told - told >= len(before)
+
+        self.until(engine, done)
+
+    def until(self, engine: Engine, done: Callable[[], bool]) -> None:
+        """Turn until it is done."""
+        for _ in range(1000):
+            told, pause = self.told, engine.turn()
+            with self.news:
+                self.news.wait_for(lambda told=told: done() or self.told != told, min(pause, 0.1))  # type: ignore[misc]
+            if done():
+                return
+        raise AssertionError("never done")
+
+
+@pytest.fixture
+def stepped(monkeypatch: pytest.MonkeyPatch) -> Steps:
+    """No check runs but by its `run`."""
+    return stepping(None, monkeypatch)
+
+
+@pytest.fixture
+def served(door: Any, monkeypatch: pytest.MonkeyPatch) -> Steps:
+    """The same, behind both doors."""
+    return stepping(door, monkeypatch)
+
+
+def stepping(door: Any, monkeypatch: pytest.MonkeyPatch) -> Steps:
+    steps, settled = Steps(door), Engine._settled
+
+    def told(engine: Engine) -> None:
+        settled(engine)
+        with steps.news:
+            steps.told += 1
+            steps.news.notify_all()
+
+    monkeypatch.setattr(Engine, "_settled", told)
+    monkeypatch.setattr(Engine, "start", lambda engine: None)
+    return steps
+
+
 @pytest.fixture(autouse=True)
 def _over() -> Iterator[None]:
-    """No run outlasts its test; their threads end by themselves."""
+    """No background outlasts its test."""
+    before = set(engines())
     yield
-    for thread in threading.enumerate():
-        if thread.name == "midwatch-health":
-            thread.join(10)
-            assert not thread.is_alive()
+    for engine in set(engines()) - before:
+        engine.stop()
 
 
 @pytest.fixture

@@ -79,10 +79,10 @@ def test_by_name(door: Any, document: Any) -> None:
     ("given", "message"),
     [
         ("midwatch_shop.health", "'midwatch_shop.health' is not module:callable; did you mean 'midwatch_shop:health'?"),
-        ("database", "'database' is not module:callable"),
+        ("database", "'database' is no built-in check"),
         (":database", "':database' is not module:callable"),
         ("midwatch_shop.health:", "'midwatch_shop.health:' is not module:callable"),
-        ("", "'' is not module:callable"),
+        ("", "this is no built-in check"),
         (
             "midwatch_shop.helth:database",
             "there is no module 'midwatch_shop.helth'; did you mean 'midwatch_shop.health'?",

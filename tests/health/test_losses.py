@@ -6,7 +6,7 @@ import json
 import re
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -17,9 +17,6 @@ from midwatch.destinations import Entry, SpillTo, entries_to
 from midwatch.health import HealthCheck
 from midwatch.service import Service
 from midwatch.testing import ScriptedApp
-
-if TYPE_CHECKING:
-    from midwatch.health.checks import CheckLike
 
 STRANGER = ("203.0.113.9", 50000)
 NAME = "midwatch:dropped"
@@ -40,8 +37,8 @@ def channel(name: str, dropped: int) -> Channel[str]:
     return made
 
 
-def ask(door: Any, checks: dict[str, CheckLike] | None = None, **call: Any) -> Any:
-    health = HealthCheck(checks=checks, service=Service("unknown_service"))
+def ask(door: Any, **call: Any) -> Any:
+    health = HealthCheck(service=Service("unknown_service"))
     return door.call(door.watch(ScriptedApp(), health), **{"path": "/health", **call})
 
 
@@ -59,11 +56,12 @@ def test_nothing_lost_is_no_detail(door: Any, document: Any) -> None:
     assert kept.sent == 1
 
 
-def test_what_was_lost(door: Any, document: Any, deliveries: dict[str, int]) -> None:
+def test_what_was_lost(served: Any, door: Any, document: Any, deliveries: dict[str, int]) -> None:
     """By destination, several of one name together, and what no destination saw; it is no failure of the service."""
     kept = [channel("stdout", 2), channel("stdout", 3), channel("file:///a", 0), channel("zipkin://z", 1)]
     deliveries["spans of requests kept at their end"] = 7
-    answer = ask(door, {"database": lambda: None})
+    health = HealthCheck(checks={"database": lambda: None}, service=Service("unknown_service"))
+    answer = door.call(served(health), path="/health")
     assert document(answer)["status"] == "pass"
     assert shown(answer, document) == {"stdout": 5, "zipkin://z": 1, "spans of requests kept at their end": 7}
     assert document(answer)["checks"]["database"][0]["status"] == "pass"

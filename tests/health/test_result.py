@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,11 @@ from hypothesis import strategies as st
 
 from midwatch.health import Result
 from midwatch.health.accept import prefers_text
-from midwatch.health.report import Report, View, reply
+from midwatch.health.asked import asked
+from midwatch.health.checks import load
+from midwatch.health.group import Member, Report
+from midwatch.health.probe import State
+from midwatch.health.report import PROFILES, View, reply
 from midwatch.health.result import Status, judge, worst
 
 
@@ -27,6 +33,7 @@ from midwatch.health.result import Status, judge, worst
         ("fail", "fail", None),
         ("ERROR", "fail", None),
         ("down", "fail", None),
+        ("unknown", "unknown", None),
         (Result("ok", "well"), "pass", "well"),
         (Result("Down", "no route", 3, "hops"), "fail", "no route"),
         (Status.WARN, "warn", None),
@@ -63,26 +70,45 @@ plain: st.SearchStrategy[Any] = (
 anything = plain | st.builds(Result, st.sampled_from(["pass", "Down"]) | plain, plain, plain, plain)
 
 
+def reported(name: str, value: object) -> Member:
+    """The member of a report for a check that returned *value*."""
+    reading = judge(value, 0.1)
+    state = State(reading.status, reading.output, reading, 0.0)
+    return Member(name, load("it", dir, 1.0), state, reading.status)
+
+
 @settings(deadline=None)
-@given(st.dictionaries(words, anything, max_size=4), st.booleans())
-def test_any_value(values: dict[str, Any], near: bool) -> None:
-    """Whatever checks return, and whatever they are called, there is a status and a body."""
-    readings = tuple((name, judge(value, 0.1)) for name, value in values.items())
-    status = worst(reading.status for _, reading in readings)
-    answer = reply(Report(status, readings), View({} if near else None, text=False, allow=False))
-    assert answer.status == (503 if status is Status.FAIL else 200)
-    assert answer.body.startswith(f'{{"status":"{status}"'.encode())
+@given(st.dictionaries(words, anything, max_size=4), st.booleans(), st.sampled_from(list(PROFILES)), st.booleans())
+def test_any_value(values: dict[str, Any], near: bool, profile: str, verbose: bool) -> None:
+    """Whatever checks return, and whatever they are called, there is a status and a body in each profile."""
+    members = tuple(reported(name, value) for name, value in values.items())
+    status = worst(member.counts for member in members)
+    report = Report("ready", status, members, excluded=tuple(values), unmatched=tuple(values))
+    answer = reply(report, View({} if near else None, verbose=verbose, profile=profile))
+    warned = profile == "consul" and status is Status.WARN
+    assert answer.status == (503 if status is Status.FAIL else 429 if warned else 200)
+    assert answer.body
+    if profile == "health+json":
+        assert answer.body.startswith(f'{{"status":"{status}"'.encode())
+    if "json" in answer.media_type:
+        json.loads(answer.body)
+    else:
+        assert all(line.isprintable() for line in answer.body.decode().split("\n"))
+    if profile == "consul":
+        assert len(answer.body) <= 4096
 
 
 ranges = st.sampled_from(["text/plain", "text/*", "*/*", "application/json", "application/health+json", "image/png"])
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_accept(accept: str) -> None:
     """Any header is a yes or a no."""
     assert prefers_text(accept) is ("text/" in accept.lower() and prefers_text(accept))
 
 
+@settings(deadline=None)
 @given(st.lists(ranges, max_size=5), st.integers(0, 1000), st.integers(0, 1000))
 def test_weights(others: list[str], text: int, json: int) -> None:
     """The greater weight wins, and JSON among equals."""
@@ -95,3 +121,28 @@ def test_weights(others: list[str], text: int, json: int) -> None:
 def test_long_accept() -> None:
     """A header of any length is read in bounded time: what stands far behind does not count."""
     assert not prefers_text("image/png," * 100_000 + "text/plain")
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(min_codepoint=1, max_codepoint=255)))
+def test_any_query(query: str) -> None:
+    """Any query is read, and bounded."""
+    found = asked(query)
+    assert len(found.exclude) <= 64
+    assert found == asked(query)
+
+
+@settings(deadline=None)
+@given(st.lists(words.filter(bool), max_size=5, unique=True), st.booleans())
+def test_query(names: list[str], verbose: bool) -> None:
+    """What is asked for is found, however it is written."""
+    query = urlencode([("exclude", name.encode("utf-8", "surrogatepass")) for name in names])
+    found = asked(query + "&verbose" * verbose)
+    if all(name.isprintable() for name in names):
+        assert found.exclude == tuple(names)
+    assert found.verbose is verbose
+
+
+def test_long_query() -> None:
+    """A query of any length is read in bounded time."""
+    assert asked("&".join(f"exclude={number}" for number in range(100_000))).exclude == ()

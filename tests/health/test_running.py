@@ -1,4 +1,4 @@
-"""Running checks: together, each with its own deadline, once for all pollers, and never in anybody's way."""
+"""Running checks: in the background, each with its own deadline, once for all pollers, and never in anybody's way."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ import subprocess
 import sys
 import threading
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
 
-from midwatch import ASGIMiddleware, Exchange, Plugin, WSGIMiddleware, current
+from midwatch import ASGIMiddleware, WSGIMiddleware, current
 from midwatch.health import Check, HealthCheck
 from midwatch.health import loop as private
-from midwatch.health.checks import load
-from midwatch.health.probe import Probe
-from midwatch.health.result import Status
-from midwatch.health.run import Group
-from midwatch.testing import ScriptedApp, call_asgi, call_wsgi
+from midwatch.testing import ScriptedApp, call_wsgi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,75 +59,125 @@ class Awaited:
         (partial(Awaited), "warn"),
     ],
 )
-def test_plain_and_async(door: Any, document: Any, call: Callable[[], object], status: str) -> None:
+def test_plain_and_async(served: Any, door: Any, document: Any, call: Callable[[], object], status: str) -> None:
     """Plain and async checks run behind both doors, whatever kind of callable they are."""
-    app = door.watch(ScriptedApp(), HealthCheck(checks={"it": call}))
+    app = served(HealthCheck(checks={"it": call}))
     assert document(door.call(app, path="/health"))["status"] == status
 
 
-class Loops(Plugin):
-    """Keeps the event loop of the latest request."""
+def on_a_loop(health: HealthCheck, served: Any, ask_within: Any) -> tuple[Any, asyncio.AbstractEventLoop]:
+    """What a poller on an event loop is told, after the checks have run there."""
+    app = ASGIMiddleware(ScriptedApp().asgi, health)
 
-    def on_request(self, exchange: Exchange) -> None:
-        self.latest = asyncio.get_running_loop()
+    async def main() -> Any:
+        await ask_within(app, "/health")
+        await asyncio.to_thread(served.run, health)
+        return await ask_within(app, "/health"), asyncio.get_running_loop()
+
+    answer, loop = asyncio.run(main())
+    return answer, loop
 
 
-def test_serving_loop(document: Any) -> None:
+def test_serving_loop(stepped: Any, document: Any, ask_within: Any) -> None:
     """On ASGI an async check runs on the event loop that serves, where the application's pools live."""
-    loops = Loops()
     ran: list[object] = []
 
     async def check() -> None:
         ran.append(asyncio.get_running_loop())
 
-    checks = {"it": check, "also": lambda: check()}
-    app = ASGIMiddleware(ScriptedApp().asgi, HealthCheck(checks=checks), loops)
-    assert document(call_asgi(app, path="/health"))["status"] == "pass"
-    assert ran == [loops.latest, loops.latest]
+    answer, loop = on_a_loop(HealthCheck(checks={"it": check, "also": lambda: check()}), stepped, ask_within)
+    assert document(answer)["status"] == "pass"
+    assert ran == [loop, loop]
 
 
-def test_private_loop(document: Any) -> None:
+def test_private_loop(stepped: Any) -> None:
     """On WSGI async checks share one event loop for good, so that their pools keep working."""
     ran: list[object] = []
 
     async def check() -> None:
         ran.append(asyncio.get_running_loop())
 
-    app = WSGIMiddleware(ScriptedApp().wsgi, HealthCheck(checks={"it": check, "also": check}))
+    health = HealthCheck(checks={"it": check, "also": check})
+    call_wsgi(WSGIMiddleware(ScriptedApp().wsgi, health), path="/health")
     for _ in range(2):
-        assert document(call_wsgi(app, path="/health"))["status"] == "pass"
+        stepped.run(health)
     assert ran == [private.private_loop()] * 4
 
 
-def test_wsgi_within_a_loop(document: Any) -> None:
+def test_not_before_the_application() -> None:
+    """What an application opens at its start is there when checks run, which is before the first request."""
+    opened, ran = threading.Event(), threading.Event()
+    found: list[bool] = []
+
+    def check() -> None:
+        found.append(opened.is_set())
+        ran.set()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await asyncio.sleep(0.05)  # what the scheduler would use, were it running
+        opened.set()
+        await send({"type": "lifespan.startup.complete"})
+        assert await asyncio.to_thread(ran.wait, LONG)
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        pass
+
+    watched = ASGIMiddleware(app, HealthCheck(checks={"it": check}))
+    asyncio.run(watched({"type": "lifespan"}, receive, send))
+    assert found[0] is True
+
+
+def test_wsgi_within_a_loop(document: Any, stepped: Any) -> None:
     """A WSGI application called from a coroutine, as tests do, blocks that loop: async checks run elsewhere."""
-    app = WSGIMiddleware(ScriptedApp().wsgi, HealthCheck(checks={"it": partial(later, True)}, timeout=LONG))
+    health = HealthCheck(checks={"it": partial(later, True)}, timeout=LONG)
+    app = WSGIMiddleware(ScriptedApp().wsgi, health)
 
     async def main() -> Any:
+        health.on_serving()
+        health.engine.turn()
+        call_wsgi(app, path="/health")
+        stepped.run(health, again=False)
         return call_wsgi(app, path="/health")
 
     assert document(asyncio.run(main()))["status"] == "pass"
 
 
-def test_trio(ask_within: Any, document: Any) -> None:
+def test_trio(stepped: Any, ask_within: Any, document: Any) -> None:
     """Under trio there is no asyncio loop to run on, so async checks run on ours."""
-    app = ASGIMiddleware(ScriptedApp().asgi, HealthCheck(checks={"it": partial(later, True)}))
+    health = HealthCheck(checks={"it": partial(later, True)})
+    app = ASGIMiddleware(ScriptedApp().asgi, health)
+    trio.run(ask_within, app, "/health")
+    stepped.run(health)
     assert document(trio.run(ask_within, app, "/health"))["status"] == "pass"
 
 
-def test_belongs_to_no_request(door: Any, document: Any) -> None:
+def test_belongs_to_no_request(door: Any) -> None:
     """A check answers for all pollers, so it runs within the exchange and the trace of none."""
     seen: list[object] = []
+    both = threading.Event()
 
-    async def check() -> None:
+    def plain() -> None:
+        seen.append(current())
+        both.set()
+
+    def before() -> None:
+        assert both.wait(10)
         seen.append(current())
 
-    app = door.watch(ScriptedApp(), HealthCheck(checks={"plain": lambda: seen.append(current()), "async": check}))
-    document(door.call(app, path="/health"))
-    assert seen == [None, None]
+    door.call(door.watch(ScriptedApp(before=before), HealthCheck(checks={"it": plain})))
+    assert seen[0] is None
+    assert seen[1] is not None
 
 
-def test_together(door: Any, document: Any) -> None:
+def test_together(served: Any, door: Any, document: Any) -> None:
     """Checks run at the same time: each of these waits for the others to start."""
     barrier = threading.Barrier(3, timeout=10)
 
@@ -140,7 +185,7 @@ def test_together(door: Any, document: Any) -> None:
         barrier.wait()
 
     checks = {f"check {number}": check for number in range(3)}
-    app = door.watch(ScriptedApp(), HealthCheck(checks=checks, timeout=LONG))
+    app = served(HealthCheck(checks=checks, timeout=LONG))
     assert document(door.call(app, path="/health"))["status"] == "pass"
 
 
@@ -151,7 +196,7 @@ def test_together(door: Any, document: Any) -> None:
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["plain", "async"])
-def test_raises(door: Any, outputs: Any, error: BaseException, kind: str) -> None:
+def test_raises(served: Any, door: Any, outputs: Any, error: BaseException, kind: str) -> None:
     """A check that raises fails by the name of the class, even one that means to end the process."""
 
     def plain() -> None:
@@ -161,15 +206,17 @@ def test_raises(door: Any, outputs: Any, error: BaseException, kind: str) -> Non
         raise error
 
     checks: dict[str, Any] = {"it": plain if kind == "plain" else coroutine, "other": lambda: True}
-    app = door.watch(ScriptedApp(), HealthCheck(checks=checks))
+    health = HealthCheck(checks=checks)
+    app = served(health)
     # A coroutine cannot raise StopIteration (PEP 479).
     name = "RuntimeError" if kind == "async" and isinstance(error, StopIteration) else type(error).__name__
     for _ in range(2):
         assert outputs(door.call(app, path="/health")) == {"it": name, "other": None}
+        served.run(health)
 
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
-def test_hangs(door: Any, outputs: Any, released: threading.Event, kind: str) -> None:
+def test_hangs(served: Any, door: Any, outputs: Any, released: threading.Event, kind: str) -> None:
     """A check that hangs fails at its own deadline; the others have their say."""
 
     async def forever() -> None:
@@ -177,11 +224,11 @@ def test_hangs(door: Any, outputs: Any, released: threading.Event, kind: str) ->
 
     checks: dict[str, Any] = {"slow": Check(released.wait if kind == "plain" else forever, timeout=SHORT)}
     checks["other"] = lambda: "warn"
-    app = door.watch(ScriptedApp(), HealthCheck(checks=checks, timeout=LONG))
+    app = served(HealthCheck(checks=checks, timeout=LONG))
     assert outputs(door.call(app, path="/health")) == {"slow": "timeout", "other": None}
 
 
-def test_cancelled_at_the_deadline(door: Any, outputs: Any) -> None:
+def test_cancelled_at_the_deadline(stepped: Any) -> None:
     """An async check is cancelled when its time is up, and starts afresh with the next run."""
     ended = threading.Event()
     runs: list[None] = []
@@ -193,13 +240,12 @@ def test_cancelled_at_the_deadline(door: Any, outputs: Any) -> None:
         finally:
             ended.set()
 
-    app = door.watch(ScriptedApp(), HealthCheck(checks={"it": forever}, timeout=SHORT))
-    assert outputs(door.call(app, path="/health")) == {"it": "timeout"}
+    stepped.run(HealthCheck(checks={"it": forever}, timeout=SHORT))
     assert ended.wait(10)
     assert runs == [None]
 
 
-def test_stuck(door: Any, outputs: Any, released: threading.Event) -> None:
+def test_stuck(served: Any, door: Any, document: Any, outputs: Any, released: threading.Event) -> None:
     """A check that is stuck is not started again: it occupies one thread, says since when, and may recover."""
     runs: list[None] = []
 
@@ -207,19 +253,48 @@ def test_stuck(door: Any, outputs: Any, released: threading.Event) -> None:
         runs.append(None)
         released.wait()
 
-    app = door.watch(ScriptedApp(), HealthCheck(checks={"it": check}, timeout=SHORT))
+    health = HealthCheck(checks={"it": check}, timeout=SHORT)
+    app = served(health)
     assert outputs(door.call(app, path="/health")) == {"it": "timeout"}
     for path in ("/health", "/health/ready", "/health"):
-        said = outputs(door.call(app, path=path))["it"]
-        assert said.startswith("still running since 20")
+        served.run(health)
+        answer = door.call(app, path=path)
+        assert outputs(answer)["it"].startswith("still running since 20")
+        assert document(answer)["checks"]["it"][0]["stuckSince"].startswith("20")
     assert len(runs) == 1
     released.set()
     join("it")
+    (member,) = document(door.call(app, path="/health"))["checks"]["it"]
+    assert (member["status"], "stuckSince" in member) == ("fail", False)
+    served.run(health)
     assert outputs(door.call(app, path="/health")) == {"it": None}
     assert len(runs) == 2
 
 
-def test_stuck_coroutine(outputs: Any) -> None:
+def test_cancelled_at_the_end(stepped: Any) -> None:
+    """An async check that is under way when the server stops is cancelled, and that is no failure."""
+    begun, ended = threading.Event(), threading.Event()
+
+    async def forever() -> None:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    health = HealthCheck(checks={"it": forever}, timeout=LONG)
+    health.engine.turn()
+    assert begun.wait(10)
+    health.on_shutdown(1.0)
+    assert ended.wait(10)
+    begun.clear()
+    health.on_serving()
+    stepped.until(health.engine, begun.is_set)
+    assert health.engine.probes[0].state.at is None
+    health.on_shutdown(1.0)
+
+
+def test_stuck_coroutine(stepped: Any) -> None:
     """An async check that refuses to be cancelled is not started again either."""
     runs: list[asyncio.Event] = []
 
@@ -232,110 +307,56 @@ def test_stuck_coroutine(outputs: Any) -> None:
             except asyncio.CancelledError:
                 continue
 
-    app = WSGIMiddleware(ScriptedApp().wsgi, HealthCheck(checks={"it": check}, timeout=SHORT))
-    assert outputs(call_wsgi(app, path="/health")) == {"it": "timeout"}
-    assert outputs(call_wsgi(app, path="/health"))["it"].startswith("still running since")
+    health = HealthCheck(checks={"it": check}, timeout=SHORT)
+    stepped.run(health)
+    stepped.run(health)
+    (probe,) = health.engine.probes
+    assert (probe.state.output or "").startswith("still running since")
     assert len(runs) == 1
     private.private_loop().call_soon_threadsafe(runs[0].set)
-
-
-class Arrivals(Plugin):
-    """Says when so many requests have come."""
-
-    def __init__(self, number: int) -> None:
-        self._left = number
-        self._lock = threading.Lock()
-        self.all = threading.Event()
-
-    def on_request(self, exchange: Exchange) -> None:
-        with self._lock:
-            self._left -= 1
-            if not self._left:
-                self.all.set()
+    stepped.until(health.engine, lambda: probe._flight is None)
 
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
-def test_crowd(door: Any, crowd: Any, document: Any, kind: str) -> None:
-    """Of 500 pollers at once each gets the answer, and the check ran once."""
-    arrivals = Arrivals(500)
+def test_crowd(door: Any, crowd: Any, document: Any, released: threading.Event, kind: str) -> None:
+    """Of 500 pollers at once each is told at once what there is, while a check hangs that ran once, in one thread."""
     runs: list[None] = []
+    started = threading.Event()
 
     def plain() -> None:
         runs.append(None)
-        arrivals.all.wait(LONG)
+        started.set()
+        released.wait()
 
     async def coroutine() -> None:
         runs.append(None)
-        await asyncio.to_thread(arrivals.all.wait, LONG)
+        started.set()
+        while not released.is_set():
+            await asyncio.sleep(0.01)  # an event of another thread: its wait would keep this loop from closing
 
     check: Any = plain if kind == "plain" else coroutine
-    app = door.watch(ScriptedApp(), HealthCheck(checks={"it": check}, timeout=LONG), arrivals)
-    answers = crowd(app, "/health", 500)
-    assert [document(answer)["status"] for answer in answers] == ["pass"] * 500
-    assert len(runs) == 1
-
-
-def test_crowd_that_hangs(door: Any, crowd: Any, document: Any, released: threading.Event) -> None:
-    """Of 500 pollers of a check that hangs each is told so, and one thread hangs."""
-    runs: list[None] = []
-
-    def check() -> None:
-        runs.append(None)
-        released.wait()
-
-    app = door.watch(ScriptedApp(), HealthCheck(checks={"it": check}, timeout=0.2))
+    health = HealthCheck(checks={"hangs": Check(check, timeout=LONG), "other": lambda: True})
+    app = door.watch(ScriptedApp(), health)
     answers = crowd(app, "/health", 500)
     assert [document(answer)["status"] for answer in answers] == ["fail"] * 500
-    assert len(runs) == 1
+    assert {document(answer)["checks"]["hangs"][0]["output"] for answer in answers} == {"not checked yet"}
+    if kind == "plain":
+        assert started.wait(10)
+        assert [thread.name for thread in threading.enumerate()].count("midwatch-health-hangs") == 1
+        assert runs == [None]
 
 
-def test_groups_share(released: threading.Event) -> None:
-    """A check that two groups ask at the same time runs once for both."""
-    runs: list[None] = []
-
-    def check() -> None:
-        runs.append(None)
-        released.wait()
-
-    probe = Probe("it", load("it", check, LONG), monotonic)
-    (one, _), (other, stuck) = probe.run(None), probe.run(None)
-    assert one is other
-    assert not stuck
-    released.set()
-    assert one.reading(stuck=False).status is Status.PASS
-    assert len(runs) == 1
-
-
-def test_event_loop_is_free(document: Any, ask_within: Any, released: threading.Event) -> None:
-    """While a check hangs the event loop serves other requests."""
-    app = ASGIMiddleware(ScriptedApp().asgi, HealthCheck(checks={"it": released.wait}, timeout=LONG))
+def test_client_leaves(stepped: Any, ask_within: Any, document: Any) -> None:
+    """An async check that is under way goes on, whichever poller has left."""
+    health = HealthCheck(checks={"it": partial(later, True)})
+    app = ASGIMiddleware(ScriptedApp().asgi, health)
 
     async def main() -> Any:
-        poll = asyncio.create_task(ask_within(app, "/health"))
-        others = [await ask_within(app, "/orders") for _ in range(10)]
-        assert not poll.done()
-        assert [other.body for other in others] == [b"hello"] * 10
-        released.set()
-        return await poll
-
-    assert document(asyncio.run(main()))["status"] == "pass"
-
-
-def test_client_leaves(document: Any, ask_within: Any) -> None:
-    """A poller that gives up takes nothing away from the others."""
-    arrivals = Arrivals(2)
-    app = ASGIMiddleware(
-        ScriptedApp().asgi,
-        HealthCheck(checks={"it": lambda: arrivals.all.wait(LONG)}, timeout=LONG),
-    )
-
-    async def main() -> Any:
-        impatient, patient = [asyncio.create_task(ask_within(app, "/health")) for _ in range(2)]
-        await asyncio.sleep(0)
+        impatient = asyncio.create_task(ask_within(app, "/health"))
         impatient.cancel()
         await asyncio.gather(impatient, return_exceptions=True)
-        arrivals.all.set()
-        return await patient
+        await asyncio.to_thread(stepped.run, health)
+        return await ask_within(app, "/health")
 
     assert document(asyncio.run(main()))["status"] == "pass"
 
@@ -352,55 +373,83 @@ def no_threads(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     monkeypatch.setattr(threading.Thread, "start", limited)
 
 
-def test_out_of_threads(door: Any, document: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that has no thread left to coordinate a run is not healthy, and says so."""
-    app = door.watch(ScriptedApp(), HealthCheck(checks={"it": lambda: True}))
+def test_out_of_threads(door: Any, document: Any, monkeypatch: pytest.MonkeyPatch, released: threading.Event) -> None:
+    """A process that has no thread left to run checks says that it has run none; it tries again."""
+    app = door.watch(ScriptedApp(), HealthCheck(checks={"it": released.set}))
     no_threads(monkeypatch, "midwatch-health")
-    assert document(door.call(app, path="/health")) == {"status": "fail"}
+    answer = door.call(app, path="/health")
+    assert document(answer)["checks"]["it"][0]["output"] == "not checked yet"
     monkeypatch.undo()
-    assert document(door.call(app, path="/health"))["status"] == "pass"
+    door.call(app, path="/health")
+    assert released.wait(10)
 
 
-def test_out_of_threads_for_a_check(door: Any, outputs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_threads_for_a_check(served: Any, door: Any, outputs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check that gets no thread fails and says why."""
-    app = door.watch(ScriptedApp(), HealthCheck(checks={"it": lambda: True}))
     no_threads(monkeypatch, "midwatch-health-it")
+    app = served(HealthCheck(checks={"it": lambda: True}))
     assert outputs(door.call(app, path="/health")) == {"it": "no thread left to run in"}
 
 
-def test_out_of_threads_for_the_loop(outputs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_threads_for_the_loop(stepped: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An async check that gets no event loop fails and says why."""
-    app = WSGIMiddleware(ScriptedApp().wsgi, HealthCheck(checks={"it": partial(later, True)}))
     monkeypatch.setattr(private, "_loop", None)
     no_threads(monkeypatch, "midwatch-health-loop")
-    assert outputs(call_wsgi(app, path="/health")) == {"it": "no event loop left to run in"}
+    health = HealthCheck(checks={"it": partial(later, True)})
+    stepped.run(health)
+    assert health.engine.probes[0].state.output == "no event loop left to run in"
 
 
-def closed_loop() -> asyncio.AbstractEventLoop:
+def test_loop_closed(stepped: Any) -> None:
+    """The event loop may have closed since it was adopted: checks go on, on our own."""
     loop = asyncio.new_event_loop()
     loop.close()
-    return loop
+    health = HealthCheck(checks={"it": partial(later, True)})
+    health.engine.adopt(loop)
+    stepped.run(health)
+    assert health.engine.probes[0].state.status == "pass"
 
 
-def test_loop_closed() -> None:
-    """The event loop may have closed since it was asked for: the check fails."""
-    group = Group([Probe("it", load("it", partial(later, True), 1.0), lambda: 0.0)])
-    ((_, reading),) = group.report(closed_loop()).result(10).readings
-    assert reading.output == "no event loop left to run in"
-
-
-def test_loop_closed_meanwhile() -> None:
+def test_loop_closed_meanwhile(stepped: Any) -> None:
     """A run that was lost with its event loop does not keep the check from being run again."""
     loop = asyncio.new_event_loop()
-    group = Group([Probe("it", load("it", partial(later, True), SHORT), monotonic)])
+    health = HealthCheck(checks={"it": partial(later, True)}, timeout=SHORT)
+    health.engine.adopt(loop)
     # This loop never runs, so the check never does.
-    assert group.report(loop).result(10).status is Status.FAIL
+    stepped.run(health)
+    (probe,) = health.engine.probes
+    assert probe.state.output == "timeout"
     loop.close()
-    assert group.report(None).result(10).status is Status.PASS
+    stepped.run(health)
+    assert probe.state.status == "pass"
 
 
-def test_broken_run(door: Any, document: Any) -> None:
-    """Should running the checks itself break, the answer is fail, in time."""
+def test_cancelled_with_the_loop(stepped: Any, ask_within: Any) -> None:
+    """A run that ends with its event loop says nothing of what was checked; it is repeated."""
+    begun: list[None] = []
+
+    async def check() -> None:
+        begun.append(None)
+        if len(begun) == 1:
+            await asyncio.Event().wait()
+
+    health = HealthCheck(checks={"it": check}, timeout=LONG)
+    app = ASGIMiddleware(ScriptedApp().asgi, health)
+
+    async def main() -> None:
+        await ask_within(app, "/health")
+        health.engine.turn()
+        while not begun:
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert health.engine.probes[0].state.at is None
+    stepped.run(health, again=False)
+    assert (len(begun), health.engine.probes[0].state.status) == (2, "pass")
+
+
+def test_broken_clock(door: Any, document: Any) -> None:
+    """Should telling itself break, the answer is fail."""
 
     def broken() -> float:
         raise ArithmeticError("no clock")
@@ -411,10 +460,10 @@ def test_broken_run(door: Any, document: Any) -> None:
 
 
 FORK = """
-import os, sys, threading, warnings
+import os, threading, time, warnings
 warnings.simplefilter("ignore", DeprecationWarning)
 from midwatch import WSGIMiddleware
-from midwatch.health import HealthCheck
+from midwatch.health import Check, HealthCheck
 from midwatch.testing import ScriptedApp, call_wsgi
 parent, begun = os.getpid(), threading.Event()
 def check():
@@ -423,16 +472,30 @@ def check():
         threading.Event().wait()
 async def coroutine():
     return True
-app = WSGIMiddleware(ScriptedApp().wsgi, HealthCheck(checks={"it": check, "async": coroutine}, timeout=0.5))
-assert call_wsgi(app, path="/health").status == 503
-poller = threading.Thread(target=call_wsgi, args=(app,), kwargs={"path": "/health"}, daemon=True)
-poller.start()
-assert begun.wait(10)
+health = HealthCheck(checks={"it": Check(check, ("ready", "startup")), "async": coroutine}, timeout=0.2)
+app = WSGIMiddleware(ScriptedApp().wsgi, health)
+def until(status, path):
+    for _ in range(1000):
+        if call_wsgi(app, path=path).status == status:
+            return
+        time.sleep(0.01)
+    raise SystemExit(f"{path} never {status}")
+def shows(text):
+    for _ in range(1000):
+        if text in call_wsgi(app, path="/health").body:
+            return
+        time.sleep(0.01)
+    raise SystemExit(f"never {text}")
+shows(b"timeout")
+assert begun.is_set()
 child = os.fork()
 if not child:
-    os._exit(call_wsgi(app, path="/health").status // 100)
-assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
-assert call_wsgi(app, path="/health").status == 503
+    assert b"timeout" not in call_wsgi(app, path="/health").body
+    until(200, "/health/ready")
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+assert call_wsgi(app, path="/health/ready").status == 503
+assert sum(thread.name == "midwatch-health-it" for thread in threading.enumerate()) == 1
 """
 
 

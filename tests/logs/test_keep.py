@@ -89,12 +89,17 @@ def test_what_is_slow_has_its_line(door: Any, lines: Any) -> None:
     assert not any("request.sample.ratio" in line for line in lines.all)
 
 
+class Leaving:
+    """A service whose health changes when a test says so."""
+
+    draining = False
+
+
 def test_probes_are_quiet_while_they_pass(door: Any, lines: Any) -> None:
     """Each failure, and the recovery, is a line; a poll that passes is none."""
-    answers = iter([True, True, False, False, True, True])
-    plugins = RequestLog(), LatencyMetrics(), HealthCheck(checks={"database": lambda: next(answers)})
-    app = door.watch(ScriptedApp(), *plugins)
-    for _ in range(6):
+    drain = Leaving()
+    app = door.watch(ScriptedApp(), RequestLog(), LatencyMetrics(), HealthCheck(drain=drain))
+    for drain.draining in (False, False, True, True, False, False):
         door.call(app, "GET", "/health")
     door.call(app, "GET", "/metrics")
     requests = [line for line in lines.all if line["logger"] == "midwatch.request"]
@@ -104,10 +109,9 @@ def test_probes_are_quiet_while_they_pass(door: Any, lines: Any) -> None:
 @pytest.mark.parametrize(("probes", "statuses"), [("all", [200, 503]), ("none", [503])])
 def test_probes_otherwise(door: Any, lines: Any, probes: str, statuses: list[int]) -> None:
     """All of them, or only those that fail."""
-    answers = iter([True, False])
-    health = HealthCheck(checks={"database": lambda: next(answers)})
-    app = door.watch(ScriptedApp(), RequestLog(keep=Keep(probes=probes)), health)
-    for _ in range(2):
+    drain = Leaving()
+    app = door.watch(ScriptedApp(), RequestLog(keep=Keep(probes=probes)), HealthCheck(drain=drain))
+    for drain.draining in (False, True):
         door.call(app, "GET", "/health")
     requests = [line for line in lines.all if line["logger"] == "midwatch.request"]
     assert [line["http.response.status_code"] for line in requests] == statuses

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["TLS", "Address", "AddressError", "between", "flag", "one_line_of", "seconds"]
+__all__ = ["TLS", "Address", "AddressError", "between", "flag", "one_line_of", "parameters", "seconds"]
 
 TLS_PARAMETERS: Final = ("ca", "cert", "key", "servername")
 
@@ -104,7 +104,7 @@ class Address(NamedTuple):
             raise AddressError(f"{name!r}: holds what no URL does; write a space as %20")
         if parts.fragment:
             raise AddressError(f'{name}: an address has no fragment; write "#" as %23')
-        options, secured = _options(name, parts.query, known, tls=tls)
+        options, secured = parameters(name, parts.query, known, tls=tls)
         return cls(
             name,
             parts.scheme,
@@ -118,9 +118,15 @@ class Address(NamedTuple):
         )
 
 
-def _options(
+def parameters(
     name: str, query: str, known: Mapping[str, Callable[[str], Any]], *, tls: bool
 ) -> tuple[dict[str, Any], TLS]:
+    """
+    The parameters in *query*, and those of TLS; *name* is for the messages.
+
+    Raises:
+        AddressError: an unknown one, or a value that cannot be read.
+    """
     options: dict[str, Any] = {}
     secured: dict[str, str] = {}
     for pair in query.split("&") if query else ():

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import threading
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, final
 
 from .loop import private_loop
-from .result import Reading, Result, judge, now
+from .result import Reading, Result, class_name, judge, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,37 +22,53 @@ __all__ = ["Flight"]
 @final
 class Flight:
     """
-    One run of one check.
+    One run of one check; nobody waits for it.
 
     Args:
         name: Of the check.
         check: What to run.
         loop: Where async checks run, so that pools bound to it work; None for a loop of our own.
         clock: Seconds; only differences count.
+        landed: Told of the end, in whatever thread it comes. The reading is None for a run that was lost with its event
+            loop.
+
+    Attributes:
+        since: When it began, on the wall clock.
+        given_up: Its time was up before it ended; it has failed, whatever it comes to.
+        ended: It was cancelled by us.
+        runs_on: The event loop that it was handed to.
     """
 
     def __init__(
-        self, name: str, check: Loaded, loop: asyncio.AbstractEventLoop | None, clock: Callable[[], float]
+        self,
+        name: str,
+        check: Loaded,
+        loop: asyncio.AbstractEventLoop | None,
+        clock: Callable[[], float],
+        landed: Callable[[Flight, Reading | None], object],
     ) -> None:
         self._name = name
         self._check = check
         self._loop = loop
         self._clock = clock
-        self._started = clock()
-        self._since = now()
-        self._runs_on: asyncio.AbstractEventLoop | None = None
+        self._landed = landed
+        self.started = clock()
+        self.since = now()
+        self.given_up = self.ended = False
+        self.runs_on: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Reading] | None = None
-        self._end: Future[Reading] = Future()
+        self._made: Any = None
+        self._revoked = False
 
     @property
-    def over(self) -> bool:
-        """The check has ended, or its event loop has, and it can be run again."""
-        return self._end.done() or (self._runs_on is not None and self._runs_on.is_closed())
+    def lost(self) -> bool:
+        """Its event loop has closed and will never say how it ended."""
+        return self.runs_on is not None and self.runs_on.is_closed()
 
     @property
     def late(self) -> bool:
         """Its time is up."""
-        return self._clock() - self._started >= self._check.timeout
+        return self._clock() - self.started >= self._check.timeout
 
     def start(self) -> None:
         """Run the check; never waits for it."""
@@ -65,49 +81,68 @@ class Flight:
         except RuntimeError:
             self._finish(Result("fail", "no thread left to run in"))
 
-    def reading(self, *, stuck: bool) -> Reading:
-        """
-        Wait for what the check says, as long as it may take.
+    def revoke(self, loop: asyncio.AbstractEventLoop | None) -> bool:
+        """Whether it waits for another event loop than *loop*; then it never begins."""
+        self._revoked = self._task is None and self.runs_on is self._loop is not loop and self._loop is not None
+        return self._revoked
 
-        Args:
-            stuck: It was late when it was asked for: a run that nobody waits for any more.
-        """
-        try:
-            return self._end.result(max(0.0, self._started + self._check.timeout - self._clock()))
-        except TimeoutError:
-            return self._judged(Result("fail", f"still running since {self._since}" if stuck else "timeout"))
+    def abandon(self) -> None:
+        """Leave what was made to be awaited, and is not going to be, without a warning."""
+        if self._task is None and inspect.iscoroutine(self._made):
+            with contextlib.suppress(Exception):
+                self._made.close()
+
+    def cancel(self) -> None:
+        """End it early where that can be done: the process ends."""
+        self.ended = True
+        loop = self.runs_on
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
 
     def _judged(self, value: object) -> Reading:
-        return judge(value, self._clock() - self._started)
+        return judge(value, self._clock() - self.started)
 
     def _raised(self, error: BaseException) -> Reading:
         # The class alone: the message of a driver's exception holds hosts, users and passwords.
-        return judge(Result("fail", type(error).__name__), self._clock() - self._started, error)
+        return judge(Result("fail", class_name(error)), self._clock() - self.started, error)
 
     def _finish(self, value: object) -> None:
-        self._end.set_result(value if isinstance(value, Reading) else self._judged(value))
+        self._landed(self, value if isinstance(value, Reading) else self._judged(value))
 
     def _in_thread(self) -> None:
         try:
             value = self._check.call()
             if inspect.isawaitable(value):
+                self._made = value
                 self._hand_over(lambda: value)
-            else:
-                self._finish(self._judged(value))
+                return
+            reading = self._judged(value)
         except BaseException as error:  # SystemExit too: a check does not end the service
-            self._finish(self._raised(error))
+            reading = self._raised(error)
+        self._landed(self, reading)
 
     def _hand_over(self, call: Callable[[], Any]) -> None:
-        """Go on in the event loop."""
+        """Go on in the event loop; in our own where the one that served has closed."""
+        loop = self._loop
         try:
-            self._runs_on = self._loop or private_loop()
-            self._runs_on.call_soon_threadsafe(self._begin, call)
+            self.runs_on = private_loop() if loop is None or loop.is_closed() else loop
+            self.runs_on.call_soon_threadsafe(self._begin, call)
         except RuntimeError:
+            self.abandon()
             self._finish(Result("fail", "no event loop left to run in"))
 
     def _begin(self, call: Callable[[], Any]) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._in_loop(call))
-        self._task.add_done_callback(self._ended)
+        if not self._revoked:
+            self._task = task = asyncio.get_running_loop().create_task(self._in_loop(call))
+            # A loop that is closing has cancelled its tasks by now, and leaves this one behind: `lost` notices.
+            with contextlib.suppress(AttributeError):  # A task factory may make others.
+                task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+            task.add_done_callback(self._ended)
 
     async def _in_loop(self, call: Callable[[], Any]) -> Reading:
         limit = asyncio.timeout(self._check.timeout)
@@ -121,4 +156,9 @@ class Flight:
             return self._judged(Result("fail", "timeout")) if limit.expired() else self._raised(error)
 
     def _ended(self, task: asyncio.Task[Reading]) -> None:
-        self._finish(self._raised(asyncio.CancelledError()) if task.cancelled() else task.result())
+        if not task.cancelled():
+            self._landed(self, task.result())
+        elif task.cancelling():
+            self._landed(self, None)  # The event loop closes: that says nothing of what was checked.
+        else:
+            self._landed(self, self._raised(asyncio.CancelledError()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from contextlib import suppress
 from typing import Final
 
 __all__ = ["private_loop"]
@@ -28,12 +29,19 @@ def private_loop() -> asyncio.AbstractEventLoop:
         if _loop is None:
             loop = asyncio.new_event_loop()
             try:
-                threading.Thread(target=loop.run_forever, name="midwatch-health-loop", daemon=True).start()
+                threading.Thread(target=_run, args=(loop,), name="midwatch-health-loop", daemon=True).start()
             except RuntimeError:
                 loop.close()
                 raise
             _loop = loop
         return _loop
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    """Again and again: a check that stops the loop, or exits in one of its callbacks, does not end the others."""
+    while not loop.is_closed():
+        with suppress(BaseException):
+            loop.run_forever()
 
 
 def _after_fork() -> None:

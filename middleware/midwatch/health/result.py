@@ -12,18 +12,26 @@ from ..logs.safe import safe_text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Reading", "Result", "Status", "judge", "now", "worst"]
+__all__ = ["Failed", "Reading", "Result", "Status", "class_name", "judge", "now", "worst"]
 
 MAX_OUTPUT: Final = 1000
-"""Characters of `output` that are shown; Consul stores the first 4 KiB of a body."""
+"""Characters of `output`, and of what was observed as text, that are shown; Consul stores the first 4 KiB of a body."""
+
+MAX_UNIT: Final = 32
 
 
 class Status(StrEnum):
-    """Of a check and of the whole (draft-inadarei-api-health-check-06 section 3.1), in order of trouble."""
+    """
+    Of a check and of the whole, in order of trouble.
+
+    All but `UNKNOWN` are those of draft-inadarei-api-health-check-06 section 3.1.
+    """
 
     PASS = "pass"  # noqa: S105 - no password
     WARN = "warn"
     """Works, with concerns; traffic still comes."""
+    UNKNOWN = "unknown"
+    """Not asked yet, or too long ago: a failure where much depends on it, else a concern."""
     FAIL = "fail"
 
 
@@ -32,7 +40,7 @@ class Result(NamedTuple):
     What a check found, for checks that have more to say than pass or fail.
 
     Args:
-        status: `"pass"`, `"warn"` or `"fail"`; also `ok`, `up`, `error` and `down`, in any case.
+        status: `"pass"`, `"warn"`, `"fail"` or `"unknown"`; also `ok`, `up`, `error` and `down`, in any case.
         output: A word to the operator. It leaves the service: nothing secret.
         observed: What was measured; the seconds that the check took where that is None.
         unit: Of *observed*.
@@ -44,12 +52,31 @@ class Result(NamedTuple):
     unit: str | None = None
 
 
+class Failed(Result):
+    """
+    What a built-in check found, with what it caught.
+
+    Attributes:
+        error: For the log, never for a client; it is no part of the value, which may be shown.
+    """
+
+    error: BaseException | None = None
+
+    @classmethod
+    def by(cls, error: BaseException, output: str) -> Failed:
+        """A failure that is shown as *output*."""
+        failed = cls("fail", output)
+        failed.error = error
+        return failed
+
+
 class Reading(NamedTuple):
     """
     One run of one check, as reported.
 
     Attributes:
         time: When it was over (RFC 3339, UTC).
+        seconds: How long it took.
         error: What the check raised; for the log, never for a client.
     """
 
@@ -59,6 +86,7 @@ class Reading(NamedTuple):
     unit: str | None
     time: str
     error: BaseException | None = None
+    seconds: float = 0.0
 
 
 STATUSES: Final = {
@@ -66,6 +94,7 @@ STATUSES: Final = {
     "ok": Status.PASS,
     "up": Status.PASS,
     "warn": Status.WARN,
+    "unknown": Status.UNKNOWN,
     "fail": Status.FAIL,
     "error": Status.FAIL,
     "down": Status.FAIL,
@@ -83,6 +112,12 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
+def class_name(value: object) -> str:
+    """The name of the class of *value*, whatever its metaclass says."""
+    name: str = type.__dict__["__name__"].__get__(type(value))
+    return name
+
+
 def judge(value: object, seconds: float, error: BaseException | None = None) -> Reading:
     """
     Read what a check returned after so many *seconds*: None and True pass, False fails, a status is a status.
@@ -93,14 +128,19 @@ def judge(value: object, seconds: float, error: BaseException | None = None) -> 
     result = value if isinstance(value, Result) else _plain(value)
     status = STATUSES.get(result.status.strip().lower()) if isinstance(result.status, str) else None
     if status is None or not _is_sound(result):
-        status, result = Status.FAIL, Result("fail", f"returned nonsense ({type(value).__name__})")
+        status, result = Status.FAIL, Result("fail", f"returned nonsense ({class_name(value)})")
+    if isinstance(value, Failed):
+        error = value.error
     output = None if result.output is None else safe_text(result.output)[:MAX_OUTPUT]
     observed, unit = result.observed, result.unit
     if observed is None:
         observed, unit = round(seconds, 6), "s"
     elif isinstance(observed, float) and not math.isfinite(observed):
         observed = str(observed)  # JSON has no such numbers.
-    return Reading(status, output, observed, unit, now(), error)
+    elif isinstance(observed, str):
+        observed = safe_text(observed)[:MAX_OUTPUT]
+    unit = None if unit is None else safe_text(unit)[:MAX_UNIT]
+    return Reading(status, output, observed, unit, now(), error, seconds)
 
 
 def _plain(value: object) -> Result:

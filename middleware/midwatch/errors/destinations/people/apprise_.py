@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from ....delivery import Channel, Later, Refused
 from ....destinations.address import AddressError
+from ....hushed import hushed
 from ...notices.chat import without_calls
 from .apprise_schemes import SCHEMES
-from .hushed import hushed
 from .terms import AGAIN, GIVE_UP, WAITING
 
 if TYPE_CHECKING:

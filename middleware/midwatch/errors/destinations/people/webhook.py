@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from ....delivery import Channel, Later, Refused
 from ....destinations.address import AddressError
+from ....hushed import hushed
 from ....logs.safe import encode_line
 from ....posting import Poster
 from ...notices.chat import slack_text, without_calls
-from .hushed import hushed
 from .terms import GIVE_UP, WAITING
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 """
-What is sent to people leaves no trace of its own: no log lines and no spans.
+Calls of our own that leave no trace: no log lines and no spans.
 
 They would name the URL, which often is all that is needed to send something there. The libraries write theirs at
 levels that a user may well have turned on, and a notice that leaves log lines may lead to the next one.
