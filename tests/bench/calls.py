@@ -30,15 +30,21 @@ class Answer(NamedTuple):
 
 
 class ASGICaller:
-    """Calls ASGI applications, all on one event loop."""
+    """
+    Calls ASGI applications, all on one event loop.
 
-    def __init__(self) -> None:
+    Args:
+        client: Address of the peer.
+    """
+
+    def __init__(self, client: str = "192.0.2.7") -> None:
         self._runner = asyncio.Runner()
+        self._client = client
         self._headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
     def answer(self, app: ASGIApp, path: str = PATH) -> Answer:
         """The answer to one request."""
-        return self._runner.run(self._answer(app, path))
+        return self._runner.run(self.answered(app, path))
 
     def time(self, app: ASGIApp, count: int) -> float:
         """Seconds that *count* requests take."""
@@ -46,9 +52,10 @@ class ASGICaller:
 
     def call(self, app: ASGIApp, paths: list[str]) -> None:
         """Ask for each of *paths*."""
-        self._runner.run(self._call(app, paths))
+        self._runner.run(self.serve(app, paths))
 
-    async def _answer(self, app: ASGIApp, path: str) -> Answer:
+    async def answered(self, app: ASGIApp, path: str) -> Answer:
+        """The answer to one request, on a loop that runs."""
         sent: list[Message] = []
 
         async def keep(message: Message) -> None:
@@ -63,7 +70,8 @@ class ASGICaller:
             await app(self._scope(PATH), _receive, _send)
         return perf_counter() - started
 
-    async def _call(self, app: ASGIApp, paths: list[str]) -> None:
+    async def serve(self, app: ASGIApp, paths: list[str]) -> None:
+        """Ask for each of *paths*, on a loop that runs."""
         for path in paths:
             await app(self._scope(path), _receive, _send)
 
@@ -71,7 +79,7 @@ class ASGICaller:
         return {
             "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "method": "GET",
             "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "",
-            "headers": self._headers[:], "client": ("192.0.2.7", 50412), "server": ("192.0.2.1", 8000), "state": {},
+            "headers": self._headers[:], "client": (self._client, 50412), "server": ("192.0.2.1", 8000), "state": {},
         }  # fmt: skip
 
 

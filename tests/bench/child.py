@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 
 import msgspec
 
-from . import apps, watched
+from . import apps, peers, watched
 from .calls import Answer, ASGICaller, WSGICaller
 from .floor_asgi import FloorASGI
 from .floor_wsgi import FloorWSGI
@@ -71,7 +71,7 @@ class Variant(NamedTuple):
 
 
 class Bench:
-    """The variants of one process: `watched`, `jsonlog`, `assembled`, or `plain` (the bare app beside its imports)."""
+    """Variants in one process: `watched`, `jsonlog`, `assembled`, `counted NAME`, or `plain`: bare beside imports."""
 
     def __init__(self, protocol: str, kind: str) -> None:
         asgi = protocol == "asgi"
@@ -84,6 +84,8 @@ class Bench:
             self._add_watched()
         elif kind == "jsonlog":
             self.variants[JSON_LOGGER] = Variant(jsonlog_asgi() if asgi else jsonlog_wsgi())
+        elif kind.startswith("counted "):
+            self._add_counted(protocol, kind.removeprefix("counted "))
         else:
             self._add_assembled(asgi, only_import=kind == "plain")
         for name, variant in self.variants.items():
@@ -116,6 +118,15 @@ class Bench:
             self.variants["bare"] = Variant(self._bare())
         else:
             self.variants["assembled"] = Variant(make(), assembled.flush_spans)
+
+    def _add_counted(self, protocol: str, name: str) -> None:
+        try:
+            app = peers.counted(protocol, name)
+        except ImportError as error:
+            self.hello.skipped[name] = f"{error} (extra `bench`)"
+            return
+        self.hello.versions = peers.versions([name])
+        self.variants |= {"bare": Variant(self._bare()), name: Variant(app)}
 
     def time(self, name: str, count: int) -> Timing:
         """Time *count* requests."""

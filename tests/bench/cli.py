@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from . import child, memory, receiver, server, ship, sinks, soak, spans, trail
+from . import child, counting, memory, polling, receiver, scraping, server, ship, sinks, soak, spans, trail
 from .figures import Row, Target, rows_of, targets_of
 from .load import Load, measure_load
 from .memory import Memory, measure_memory
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["Report", "main"]
+
+PARTS = frozenset({"acks", "child", "memory", "receiver", "scraped", "ship", "sinks", "soak", "spans", "worker"})
+"""What this program is started with to be one of its own processes."""
 
 BEHIND_UVICORN = ("bare", "floor", "midwatch", "midwatch+spans", "assembled")
 
@@ -46,7 +49,7 @@ class Report(msgspec.Struct):
 
 def main(arguments: Sequence[str]) -> int:
     """Run the benchmark, or the part of it that another process asks for; the exit code."""
-    if arguments and arguments[0] in {"acks", "child", "memory", "receiver", "ship", "sinks", "soak", "spans"}:
+    if arguments and arguments[0] in PARTS:
         # Ctrl-C is for the parent, which ends us.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     match list(arguments):
@@ -66,6 +69,10 @@ def main(arguments: Sequence[str]) -> int:
             return spans.main(whose, int(port))
         case ["acks", seconds]:
             return trail.main(float(seconds))
+        case ["worker", whose, folder, routes, requests, stay]:
+            return scraping.work(whose, folder, int(routes), int(requests), stay=stay == "stay")
+        case ["scraped", whose, folder]:
+            return scraping.main(whose, folder)
         case ["soak", requests, port]:
             return soak.main(int(requests), int(port))
     options = _options(arguments)
@@ -76,6 +83,8 @@ def main(arguments: Sequence[str]) -> int:
             return _shipping(options)
         if options.audit:
             return _audit(options)
+        if options.metrics:
+            return _metrics(options)
         report = _kept(options.read) if options.read else _run(options)
     except Broken as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -107,19 +116,20 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--audit", action="store_true", help="only the audit trail: acknowledgements, verification, stalls"
     )
+    parser.add_argument("--metrics", action="store_true", help="only metrics and health: counting, scrapes, pollers")
     parser.add_argument("--no-load", action="store_true", help="without uvicorn")
     parser.add_argument("--no-memory", action="store_true", help="without the memory check")
     return parser.parse_args(arguments)
 
 
 def _soak(options: argparse.Namespace) -> int:
-    found = soak.measure_soak(5_000 if options.quick else 200_000)
+    found = soak.measure_soak(2_000 if options.quick else 200_000)
     print(msgspec.json.encode(found).decode() if options.json else "\n".join(soak.soak_lines(found)))
     return 0 if found.whole and found.flat else 1
 
 
 def _shipping(options: argparse.Namespace) -> int:
-    count, rounds = (2_000, 1) if options.quick else (40_000, 3)
+    count, rounds = (500, 1) if options.quick else (40_000, 3)
     found = ship.measure_shipping(count, rounds, _tell)
     print(msgspec.json.encode(found).decode() if options.json else "\n".join(ship.shipping_lines(found)))
     return 0
@@ -128,6 +138,23 @@ def _shipping(options: argparse.Namespace) -> int:
 def _audit(options: argparse.Namespace) -> int:
     found = trail.measure_trail(_tell, quick=options.quick)
     print(msgspec.json.encode(found).decode() if options.json else "\n".join(trail.trail_lines(found)))
+    return 0
+
+
+def _metrics(options: argparse.Namespace) -> int:
+    rounds, requests = (2, 60) if options.quick else (16, 300)
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    child.pin(cores[-1] if cores else None)
+    counted = counting.measure_counting(rounds, requests, _tell)
+    if cores:
+        os.sched_setaffinity(0, cores)
+    scraped = scraping.measure_scraping(_tell, quick=options.quick)
+    polled = polling.measure_polling(50 if options.quick else 500, _tell)
+    if options.json:
+        print(msgspec.json.encode([counted, scraped, polled]).decode())
+    else:
+        lines = [machine(), "", *counting.counting_lines(counted), ""]
+        print("\n".join([*lines, *scraping.scraping_lines(scraped), "", *polling.polling_lines(polled)]))
     return 0
 
 
@@ -150,7 +177,7 @@ def _run(options: argparse.Namespace) -> Report:
         load = measure_load(variants, *((1, 1.0) if options.quick else (3, 3.0)), _tell)
     held = None
     if not options.no_memory:
-        count = 10_000 if options.quick else 1_000_000 if options.long else 200_000
+        count = 4_000 if options.quick else 1_000_000 if options.long else 200_000
         _tell(f"memory over {count} requests")
         held = measure_memory(count)
     _tell("spans, made and sent")

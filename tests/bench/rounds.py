@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 from contextlib import ExitStack
@@ -14,10 +15,10 @@ from .child import Ask, Hello, Timing
 from .processes import Broken, command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
-__all__ = ["PROTOCOLS", "Measured", "measure"]
+__all__ = ["PROTOCOLS", "Child", "Measured", "measure"]
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -39,17 +40,27 @@ class Measured(msgspec.Struct):
 
 
 @final
-class _Child:
-    """One process, asked over its pipes."""
+class Child:
+    """
+    One process, asked over its pipes.
 
-    def __init__(self, protocol: str, kind: str) -> None:
+    Args:
+        protocol, kind: Of its variants.
+        environment: Variables that it has besides ours.
+    """
+
+    def __init__(self, protocol: str, kind: str, environment: Mapping[str, str] | None = None) -> None:
         self.kind = kind
         self._process = subprocess.Popen(
-            command("child", protocol, kind), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command("child", protocol, kind),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | dict(environment or {}),
         )
         self.hello = self._hear(Hello)
 
-    def __enter__(self) -> _Child:
+    def __enter__(self) -> Child:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -83,11 +94,11 @@ def measure(rounds: int, count: int, tell: Callable[[str], None]) -> dict[str, M
         Broken: a process ended early, or a variant did not answer as the bare application does.
     """
     with ExitStack() as stack:
-        children: list[tuple[str, _Child]] = []
+        children: list[tuple[str, Child]] = []
         for protocol, title in PROTOCOLS.items():
             for kind in ("watched", "jsonlog", "assembled", "plain"):
                 tell(f"starting {kind} on {title}")
-                children.append((protocol, stack.enter_context(_Child(protocol, kind))))
+                children.append((protocol, stack.enter_context(Child(protocol, kind))))
         measured = {protocol: _empty(child for of, child in children if of == protocol) for protocol in PROTOCOLS}
         jobs = [(protocol, child, name) for protocol, child in children for name in child.hello.answers]
         order = random.Random(7)  # Neighbours change from round to round, alike in every run.
@@ -101,7 +112,7 @@ def measure(rounds: int, count: int, tell: Callable[[str], None]) -> dict[str, M
     return measured
 
 
-def _empty(children: Iterable[_Child]) -> Measured:
+def _empty(children: Iterable[Child]) -> Measured:
     measured = Measured({}, {}, {})
     expected: object = None
     for child in children:
