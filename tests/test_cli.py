@@ -18,7 +18,10 @@ from midwatch.settings.reference import markdown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RUN = [sys.executable, "-c", "import sys; from midwatch.cli import main; sys.exit(main())"]
+CHECK = ["interval", "max_age", "fail_after", "recover_after", "scope", "gate", "affects", "tags"]
+"""More settings of a check."""
+
+RUN = [sys.executable, "-m", "midwatch"]
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +137,7 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert main(["check", "--explain", "health.checks.database", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["settings"]
-    assert [row["path"].rpartition(".")[2] for row in told] == ["NAME", "call", "groups", "timeout"]
+    assert [row["path"].rpartition(".")[2] for row in told] == ["NAME", "call", "groups", "timeout", *CHECK]
     assert main(["check", "--explain", "log.feilds"]) == 2
     assert capsys.readouterr().err == (
         'error: log.feilds: unknown setting\n  did you mean "log.fields"?\n  help: midwatch settings\n'

@@ -73,8 +73,11 @@ def _door(kind: Any, given: Mapping[str, Any] | None, source: str = "settings") 
         assembly.configure_logging()
     except ValueError as error:
         # What only trying tells: a file that cannot be opened. The message names the destination.
-        setting = error.setting if isinstance(error, Unusable) else "to"
-        raise SettingsError([Problem(setting, str(error), "make it, or name another")], source) from None
+        if isinstance(error, Unusable):
+            problem = Problem(error.setting, str(error), help=f"midwatch check --explain {error.setting}")
+        else:
+            problem = Problem("to", str(error), "make it, or name another")
+        raise SettingsError([problem], source) from None
 
     def door(app: Any, framework: Any) -> Any:
         return kind(app, *plugins, proxies=assembly.proxies, framework=framework)

@@ -23,6 +23,7 @@ def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "from midwatch import Plugin\nclass SlowOrders(Plugin):\n    def on_finish(self, exchange): ...\n"
         "class Idle(Plugin): ...\nready = SlowOrders()\n"
         "class Lazy:\n    def __getattr__(self, name): raise OSError('gone')\nlazy = Lazy()\n"
+        "def tenant(exchange): return 'acme'\n"
         "class Fails(SlowOrders):\n    def __init__(self): raise RuntimeError('no https://user:secret@host')\n"
         "class NeedsMore(SlowOrders):\n    def __init__(self, threshold): ...\n"
     )

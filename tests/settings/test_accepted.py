@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from midwatch.settings import Settings, load
+from midwatch.settings.health import CheckSettings
 from midwatch.settings.loading import in_force
 from midwatch.settings.reference import complete_example, find, markdown, rows
-from midwatch.settings.six import CheckSettings
 from midwatch.testing import Recorder
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
@@ -35,7 +35,8 @@ def test_every_documented_setting() -> None:
     assert all(setting.origin == "given" for setting in in_force(settings, example))
     assert set(example["health"]["checks"]["stock"]) == set(CheckSettings.__struct_fields__)
     assert settings.health is not None
-    assert settings.health.checks["database"].groups == ("ready",)
+    assert settings.health.checks["database"].groups is None
+    assert settings.health.checks["stock"].groups == ("ready", "startup")
     assert settings.health.checks["stock"].timeout == 0.5
     assert settings.metrics is not None
     assert settings.metrics.path == "/internal/metrics"

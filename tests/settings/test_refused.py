@@ -46,6 +46,9 @@ def problem(settings: Any) -> str:
     return str(only)
 
 
+CHECK = 'expected "module:callable", a callable, or a check of ours such as "tcp://host:5432" or "disk:/data"'
+
+
 @pytest.mark.usefixtures("orders")
 @pytest.mark.parametrize(
     ("settings", "message"),
@@ -73,6 +76,55 @@ def problem(settings: Any) -> str:
          "metrics.buckets: expected a list of increasing numbers above 0, got [...]"),
         ({"metrics": {"buckets": [2, 1]}}, "metrics.buckets: expected bounds that increase, 1 follows 2"),
         ({"metrics": {"buckets": []}}, "metrics.buckets: expected a list of increasing numbers above 0, got []"),
+        ({"metrics": {"directory": "shared"}},
+         'metrics.directory: expected "auto", the whole path of a directory, or False, got "shared"'),
+        ({"metrics": {"listen": 9464}}, ('metrics.listen: expected an address and a port to listen at, such as'
+         ' "0.0.0.0:9464" or "[::]:9464", got 9464, did you mean "0.0.0.0:9464"?')),
+        ({"metrics": {"listen": "0.0.0.0:99999"}},
+         'metrics.listen: "0.0.0.0:99999" has no port between 1 and 65535'),
+        ({"metrics": {"names": "clasic"}},
+         'metrics.names: expected "otel" or "classic", got "clasic", did you mean "classic"?'),
+        ({"metrics": {"labels": {"le-x": len}}},
+         "metrics.labels.le-x: expected the name of a label: letters, digits and _, and no __ in front"),
+        ({"metrics": {"shed": {"match": ["/a"], "above": 0.9}}},
+         "metrics.shed.above: expected a number of percent, 1 to 100, got 0.9, did you mean 90?"),
+        ({"metrics": {"objectives": {"all": 99.9}}},
+         "metrics.objectives.all: expected a share above 0 and below 1, got 99.9, did you mean 0.999?"),
+        ({"health": {"profile": "kubernetes"}}, ('health.profile: expected "health+json", "k8s", "spring", "consul",'
+         ' "haproxy" or "gcp", got "kubernetes"')),
+        ({"health": {"address": "10.0.0.5:8000"}}, ('health.address: expected where the service is reached, such as'
+         ' "http://10.0.0.5:8000", got "10.0.0.5:8000", did you mean "http://10.0.0.5:8000"?')),
+        ({"health": {"profile": "k8s"}, "errors": {"path": "/readyz"}},
+         'errors.path: health is served at "/readyz", and so are errors'),
+        ({"health": {"checks": {"a": {"call": check, "groups": ["deep"]}}}, "metrics": {"path": "/health/deep"}},
+         'metrics.path: health is served at "/health/deep", and so are metrics'),
+        ({"health": {"drain": 5}, "metrics": {"path": "/health/drain"}},
+         'metrics.path: health is served at "/health/drain", and so are metrics'),
+        ({"health": {"checks": {"db": {"call": check, "fail_after": 2.5}}}},
+         ('health.checks.db.fail_after: expected a whole number above 0, or seconds as in "30s", got 2.5, did you mean'
+          ' "2.5s"?')),
+        ({"health": {"checks": {"db": {"call": check, "gate": "forced"}}}},
+         'health.checks.db.gate: expected True, False or "force", got "forced", did you mean "force"?'),
+        ({"health": {"checks": {"db": "tcp://db"}}},
+         "health.checks.db: tcp: needs a host and a port, and nothing more: tcp://db:5432"),
+        ({"health": {"register": ["konsul://a"]}},
+         ("health.register[0]: 'konsul' is no registry; known are consul, consul+https, eureka,"
+          " eureka+https")),
+        ({"metrics": {"labels": {"method": len}}},
+         'metrics.labels.method: "method" is a label of ours, or of Prometheus, call it something else'),
+        ({"metrics": {"objectives": {"o": {"within": 0.3}}}},
+         ("metrics.objectives.o.within: within 0.3 is no bound of the latency histogram (metrics.buckets); the nearest"
+          " are 0.25 and 0.5, put it into `metrics.buckets`, or take one that is there")),
+        ({"metrics": {"names": "classic", "objectives": {"o": {"within": 0.25}}}},
+         ("metrics.objectives.o.within: within 0.25 is no bound of the latency histogram (metrics.buckets); the nearest"
+          ' are 0.1 and 0.5, the histogram of each route has these bounds under the name "classic"')),
+        ({"health": {"checks": {"db": {"call": "tcp://db:1", "max_age": 5}}}},
+         "health.checks.db.max_age: 5 s have to be more than the interval, 10 s"),
+        ({"health": {"checks": {"db": {"call": "tcp://db:1", "groups": ["live"]}}}},
+         ("health.checks.db: what is shared does not belong into 'live': when it fails, all instances are restarted,"
+          " which cures nothing. Ask it in 'ready'; or say gate='force' to have it so nevertheless")),
+        ({"health": {"drain_file": "drain"}},
+         'health.drain_file: expected the whole path of a file, such as "/run/orders/drain", got "drain"'),
         ({"metrics": {"max_series": True}}, "metrics.max_series: expected a whole number above 0, got True"),
         ({"metrics": {"allow": ["10.0.0.1/8"]}}, ('metrics.allow[0]: "10.0.0.1/8" is an address within a network, not'
          ' a network, did you mean "10.0.0.0/8"?')),
@@ -118,15 +170,19 @@ def problem(settings: Any) -> str:
         ({"health": {"timeout": 10**400}},
          "health.timeout: expected a number of seconds above 0, up to 3600, got <a huge int>"),
         ({"health": {"checks": ["orders.health:database"]}}, "health.checks: expected a dict by name, got [...]"),
-        ({"health": {"checks": {"": check}}}, 'health.checks[""]: expected a name of one line, up to 64 characters'),
+        *(({"health": {"checks": {name: check}}},
+           (f'health.checks["{name}"]: expected a name of one line, up to 64 characters, without "/"'
+            " and spaces around it"))
+          for name in ("", "/db", "db/", " db", "db ")),
         ({"health": {"checks": {"db": {"timeout": 1}}}},
-         'health.checks.db: "call" is missing, expected "module:callable" or a callable'),
+         f'health.checks.db: "call" is missing, {CHECK}'),
         ({"health": {"checks": {"db": {"call": check, "groups": ["liv"]}}}},
-         'health.checks.db.groups[0]: expected "live", "ready" or "startup", got "liv", did you mean "live"?'),
+         ('health.checks.db.groups[0]: expected "live", "ready", "startup" or a group of your own,'
+         ' got "liv", did you mean "live"?')),
         ({"health": {"checks": {"db": False}}},
-         'health.checks.db: expected "module:callable" or a callable, got False'),
+         f"health.checks.db: {CHECK}, got False"),
         ({"health": {"checks": {"db": "orders.health.database"}}},
-         'health.checks.db: expected "module:callable" or a callable, got "orders.health.database"'),
+         f'health.checks.db: {CHECK}, got "orders.health.database"'),
         ({"health": {"checks": {"db": "orders.helth:database"}}},
          'health.checks.db: there is no module orders.helth, did you mean "orders.health"?'),
         ({"health": {"checks": {"db": "ordrs.health:database"}}},
@@ -152,7 +208,7 @@ def problem(settings: Any) -> str:
          'plugins[0]: orders.watch has no SlowOrder, did you mean "SlowOrders"?'),
         ({"plugins": ["orders.health:limit"]}, "plugins[0]: orders.health:limit is not a midwatch.Plugin: it is 5"),
         ({"plugins": ["orders.watch:Idle"]}, ("plugins[0]: Idle overrides no moment; override one of on_startup,"
-         " on_request, on_response, on_error, on_finish, on_shutdown")),
+         " on_serving, on_request, on_response, on_error, on_finish, on_shutdown")),
         ({"plugins": ["orders.watch:Fails"]}, ("plugins[0]: orders.watch:Fails() raised RuntimeError: no"
          " https://***@host, give an instance")),
         ({"plugins": ["orders.watch:NeedsMore"]}, ("plugins[0]: orders.watch:NeedsMore() raised TypeError:"

@@ -248,7 +248,8 @@ def serve(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> An
         trace = {"to": [spans.append], "global": False}
         installed = install(app, {"trace": trace, "log": {"to": ["stderr"]}, "plugins": plugins})
         assert call(installed, path=path, headers=[("host", "h"), *headers]).status == 200
-        return recorder.exchange, spans
+        # A machine that is busy makes background work of what follows the last byte.
+        return recorder.exchange, [span for span in spans if span.name != "background"]
 
     return serve
 

@@ -3,58 +3,39 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, final
 
-from .audit import AuditTrail
-from .audit.keys import load_secret, load_signer
-from .audit.rules import Rule
-from .destinations import SpillTo
-from .errors import ErrorReport
-from .errors.destinations import Telling, destinations_of
-from .errors.grouping import Grouping
-from .health import Check, HealthCheck
-from .logs import Keep, RequestLog, Shown, configure_logging
-from .logs.body import BodyCapture
-from .metrics import LatencyMetrics
-from .proxies import Proxies
-from .tracing import Captured, Sampler, Tail, Tracing, trust_of
+from ..audit import AuditTrail
+from ..audit.keys import load_secret, load_signer
+from ..audit.rules import Rule
+from ..destinations import SpillTo
+from ..errors import ErrorReport
+from ..errors.destinations import Telling, destinations_of
+from ..errors.grouping import Grouping
+from ..logs import Keep, RequestLog, Shown, configure_logging
+from ..logs.body import BodyCapture
+from ..objectives.besides import besides
+from ..proxies import Proxies
+from ..tracing import Captured, Sampler, Tail, Tracing, trust_of
+from .figures import Measured, directory_of
+from .state import drain_of, health_of, registrations_of
+from .unusable import named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from .audit.kept import Kept
-    from .plugin import Plugin
-    from .settings import Settings
-    from .settings.audit import AuditSettings
-    from .settings.errors import ErrorSettings
-    from .settings.logs import LogSettings
-    from .settings.six import HealthSettings, MetricSettings
-    from .settings.tracing import TraceSettings
+    from ..audit.kept import Kept
+    from ..health.drain import Drain
+    from ..plugin import Plugin
+    from ..settings import Settings
+    from ..settings.audit import AuditSettings
+    from ..settings.errors import ErrorSettings
+    from ..settings.logs import LogSettings
+    from ..settings.metrics import MetricSettings
+    from ..settings.tracing import TraceSettings
 
-__all__ = ["Assembly", "Unusable"]
-
-
-class Unusable(ValueError):  # noqa: N818 - says what is found
-    """
-    What a setting names cannot be used, which only trying tells.
-
-    Attributes:
-        setting: Its path.
-    """
-
-    def __init__(self, setting: str, error: ValueError) -> None:
-        super().__init__(str(error))
-        self.setting = setting
-
-
-@contextmanager
-def _named(setting: str) -> Iterator[None]:
-    """Have errors name *setting*."""
-    try:
-        yield
-    except ValueError as error:
-        raise Unusable(setting, error) from None
+__all__ = ["Assembly"]
 
 
 @final
@@ -91,12 +72,22 @@ class Assembly:
             yield from self._request_log(settings.log)
         if settings.errors is not None:
             yield self._error_report(settings.errors)
-        if settings.metrics is not None:
-            yield self._latency_metrics(settings.metrics)
+        metrics, health = settings.metrics, settings.health
+        shared = None if metrics is None else directory_of(metrics, self._service)
+        drain = None if health is None else drain_of(health, shared)
+        measured = None if metrics is None else self._measured(metrics, shared, drain)
+        if measured is not None:
+            yield from measured.plugins()
         if settings.audit is not None:
             yield self._audit_trail(settings.audit)
-        if settings.health is not None:
-            yield self._health_check(settings.health)
+        if drain is not None:
+            yield drain
+        if health is not None:
+            checks = health_of(health, self._service, drain=drain, measured=measured, kept=self._kept)
+            yield from registrations_of(health, self._service, checks, drain=drain, measured=measured, shared=shared)
+            yield checks
+        if measured is not None:
+            yield from measured.shedding()
         yield from settings.plugins
 
     def configure_logging(self) -> None:
@@ -168,26 +159,28 @@ class Assembly:
             redactor=self._redactor,
         )
 
-    def _latency_metrics(self, metrics: MetricSettings) -> LatencyMetrics:
-        return LatencyMetrics(
-            path=metrics.path,
-            allow=metrics.allow,
-            service=self._service,
-            buckets=metrics.buckets,
-            max_series=metrics.max_series,
+    def _measured(self, metrics: MetricSettings, shared: Path | None, drain: Drain | None) -> Measured:
+        health = self._settings.health
+        return Measured(
+            metrics,
+            self._service,
+            directory=shared,
+            agent=None if health is None else health.agent,
+            draining=lambda: drain is not None and drain.draining,
+            besides=besides(self._settings),
         )
 
     def _audit_trail(self, audit: AuditSettings) -> AuditTrail:
         rules = [Rule(rule.match, rule.status, rule.actor, rule.mode, rule.level, rule.skip) for rule in audit.rules]
-        with _named("audit.secret"):
+        with named("audit.secret"):
             secret = None if audit.secret is None else load_secret(audit.secret)
-        with _named("audit.key"):
+        with named("audit.key"):
             signer = None if audit.key is None else load_signer(audit.key)
         if audit.store is None:
             return AuditTrail(to=audit.to, rules=rules, secret=secret, service=self._service)
-        from .audit.kept import Kept  # noqa: PLC0415 - most services have no store
+        from ..audit.kept import Kept  # noqa: PLC0415 - most services have no store
 
-        with _named("audit.store"):
+        with named("audit.store"):
             self._kept = kept = Kept(
                 audit.store,
                 service=self._service,
@@ -204,11 +197,3 @@ class Assembly:
                 max_bytes=audit.queue_bytes,
             )
         return AuditTrail(store=kept, rules=rules, deadline=audit.deadline, secret=secret, service=self._service)
-
-    def _health_check(self, health: HealthSettings) -> HealthCheck:
-        checks = {name: Check(check.call, check.groups, check.timeout) for name, check in health.checks.items()}
-        if self._kept is not None:
-            checks.setdefault("audit", Check(self._kept.standing.check))
-        return HealthCheck(
-            path=health.path, checks=checks, allow=health.allow, service=self._service, timeout=health.timeout
-        )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Kind", "Refused", "buckets", "count", "either", "flag", "folder", "header", "header_or_off", "kind",
            "level", "level_name", "list_of", "one_of", "path", "path_or_off", "plain_function", "positive", "seconds",
-           "seconds_of_a_week", "share", "text", "whole"]  # fmt: skip
+           "seconds_of_a_week", "share", "text", "whole", "whole_path"]  # fmt: skip
 
 F = TypeVar("F", bound="Callable[..., object]")
 
@@ -182,7 +182,8 @@ def _whole(value: object) -> int:
     raise Refused
 
 
-def _folder(value: object) -> str:
+def whole_path(value: object) -> str:
+    """A path from the root; refused if it is none."""
     if isinstance(value, str) and value.startswith("/") and value.isprintable() and len(value) <= 1024:
         return value
     if isinstance(value, str) and value.startswith("file://"):
@@ -239,7 +240,7 @@ seconds: Final = _seconds_up_to(LONGEST)
 count: Final = kind("a whole number above 0", _count)
 whole: Final = kind("a whole number, 0 or more", _whole)
 seconds_of_a_week: Final = _seconds_up_to(WEEK)
-folder: Final = kind('the whole path of a directory, such as "/var/spool/orders"', _folder)
+folder: Final = kind('the whole path of a directory, such as "/var/spool/orders"', whole_path)
 buckets: Final = kind("a list of increasing numbers above 0", _buckets)
 path: Final = kind('a path that starts with "/"', _path)
 path_or_off: Final = _or_off(path.expected, _path)

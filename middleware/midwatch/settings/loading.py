@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from .compared import compare_checks, compare_objectives
 from .environment import from_environment
+from .health import health_paths
 from .place import Place
 from .problem import SettingsError
 from .schema import Settings
@@ -43,6 +45,8 @@ def load(settings: Mapping[str, object] | None, source: str = "settings") -> Set
     if found is not None and not problems:
         _compare_paths(found, place)
         _compare_trust(found, place)
+        compare_checks(found, place)
+        compare_objectives(found, place)
     if found is None or problems:
         raise SettingsError(problems, source)
     return _completed(found, {} if settings is None else settings)
@@ -52,8 +56,7 @@ def _compare_paths(found: Settings, place: Place) -> None:
     """Of health, metrics and errors, no two are served at one path."""
     taken: dict[str, str] = {}
     if found.health is not None:
-        path = found.health.path
-        taken = dict.fromkeys((path, *(f"{path}/{group}" for group in ("live", "ready", "startup"))), "health")
+        taken = dict.fromkeys(health_paths(found.health), "health")
     for name, section in (("metrics", found.metrics), ("errors", found.errors)):
         served = None if section is None else section.path
         if served is None:

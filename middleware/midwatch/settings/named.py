@@ -17,7 +17,7 @@ from .shown import masked_words, shown
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["check", "function", "imported", "plugin", "trust"]
+__all__ = ["function", "imported", "no_arguments", "plugin", "trust"]
 
 _is_reference = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*(?:\.[^\W\d]\w*)*)").fullmatch
 
@@ -77,7 +77,8 @@ def _told(error: BaseException) -> str:
     return f"{name}: {masked_words(text)}" if text else name
 
 
-def _check(value: object) -> Any:
+def no_arguments(value: object) -> Any:
+    """*value*, or what it names, if it can be called without arguments; else refused."""
     found = imported(value) if isinstance(value, str) else value
     if isinstance(found, type) or not callable(found):
         raise Refused("", f"{value} is {shown(found)}, which is no function" if isinstance(value, str) else "")
@@ -90,9 +91,6 @@ def _check(value: object) -> Any:
     except TypeError as error:
         raise Refused("a check is called without arguments", f"{shown(found)} cannot be called: {error}") from None
     return found
-
-
-check: Final[Kind] = kind('"module:callable" or a callable', _check)
 
 
 def function(expected: str, arguments: int) -> Kind:

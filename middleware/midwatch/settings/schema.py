@@ -8,16 +8,14 @@ from ..plugin import Plugin
 from .addresses import networks
 from .audit import AuditSettings
 from .errors import ErrorSettings
+from .health import HealthSettings
 from .kinds import list_of, one_of
 from .logs import LogSettings
+from .metrics import MetricSettings
 from .named import plugin
 from .redact import RedactSettings
 from .section import Section, Setting, section
-from .six import (
-    HealthSettings,
-    MetricSettings,
-    ServiceSettings,
-)
+from .service import ServiceSettings
 from .tracing import TraceSettings
 
 __all__ = ["Settings"]

@@ -136,7 +136,7 @@ def sections_by_name(kind: type[Section], short: Kind, field: str) -> Kind:
         for name, given in value.items():
             here = place.entry(name, given, "NAME")
             if not _is_name(name):
-                here.wrong("expected a name of one line, up to 64 characters")
+                here.wrong('expected a name of one line, up to 64 characters, without "/" and spaces around it')
             elif isinstance(given, Mapping):
                 found[name] = read_section(kind, here)
             elif given is not None:
@@ -160,4 +160,4 @@ def sections_in_order(kind: type[Section]) -> Kind:
 
 
 def _is_name(name: object) -> bool:
-    return isinstance(name, str) and bool(name.strip()) and name.isprintable() and len(name) <= 64
+    return isinstance(name, str) and name.strip("/ ") == name != "" and name.isprintable() and len(name) <= 64

@@ -96,7 +96,10 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     fields = getattr(type(value), "__struct_fields__", None)
     if fields is not None:
-        return {name: plain(getattr(value, name)) for name in fields}
+        held = {name: getattr(value, name) for name in fields}
+        return {name: plain(item) for name, item in held.items() if item is not None and item != ()}
+    if getattr(type(value), "__module__", "").startswith("midwatch.health.builtin."):
+        return masked(repr(value))  # As it was written, without what is secret.
     return _name(value)
 
 

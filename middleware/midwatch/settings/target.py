@@ -24,11 +24,11 @@ def read_target(target: str) -> Any:
     Raises:
         SettingsError: there is no such thing, or it cannot be read.
     """
-    if target.endswith(".json"):
-        return _file(Path(target))
     here = str(Path.cwd())
     if here not in sys.path and "" not in sys.path:
-        sys.path.insert(0, here)
+        sys.path.insert(0, here)  # For the modules that settings name, too.
+    if target.endswith(".json"):
+        return _file(Path(target))
     try:
         return imported(target)
     except Refused as refused:

@@ -90,7 +90,9 @@ def _places() -> Iterator[Path]:
     if os.access(MEMORY, os.W_OK | os.X_OK):
         yield MEMORY
     with suppress(OSError):
-        yield Path(tempfile.gettempdir())
+        place = Path(tempfile.gettempdir())
+        if place != Path.cwd():  # Where Python falls back to if it finds no better one: no place of ours.
+            yield place
 
 
 def _name(service: str) -> str:
