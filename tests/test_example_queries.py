@@ -17,8 +17,8 @@ import midwatch
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
-OF_THE_MACHINE = "cgroup_"
-"""Only where the kernel has them."""
+OF_THE_MACHINE = ("cgroup_", "midwatch_audit_dropped")
+"""Only where the kernel has them; only once something was dropped."""
 
 _metric = re.compile(r"\b(?:http_server|event_loop|thread_pool|process|python|cgroup|health|midwatch)_[a-z0-9_]+\b")
 

@@ -273,7 +273,9 @@ def test_what_we_write(door: Any, read: Any, tmp_path: Path) -> None:
         logger.removeHandler(handler)
         handler.close()
     assert flush()
-    span, line = Reader(Sources([str(file) for file in files])).spans()
+    found = Reader(Sources([str(file) for file in files])).spans()
+    # A machine that is busy makes background work of what follows the last byte.
+    span, line = (one for one in found if one.name != "background")
     assert (span.span_id, line.span_id) == (exported[0].span_id,) * 2
     assert (span.source, line.source) == ("span", "line")
     assert (span.outcome, line.outcome, span.status, line.status) == ("error", "error", "503", "503")
