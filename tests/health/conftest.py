@@ -8,11 +8,13 @@ import logging
 import queue
 import re
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from midwatch import delivery
+from midwatch.health import engine as engine_module
 from midwatch.health.engine import Engine, engines
 from midwatch.logs.formatter import JsonFormatter
 from midwatch.testing import Answer, ScriptedApp
@@ -96,6 +98,12 @@ def deliveries(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     monkeypatch.setattr(delivery, "channels", type(delivery.channels)())
     monkeypatch.setattr(delivery, "losses", lost)
     return lost
+
+
+@pytest.fixture(autouse=True)
+def _no_engines_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Applications of other tests still ask for their states, once a second, and log what is stale."""
+    monkeypatch.setattr(engine_module, "_engines", weakref.WeakSet())
 
 
 class Steps:
