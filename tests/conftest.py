@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -23,6 +24,12 @@ from midwatch.testing import Answer, ScriptedApp, call_asgi, call_wsgi
 # A busy machine is no failure.
 hypothesis.settings.register_profile("midwatch", deadline=None)
 hypothesis.settings.load_profile("midwatch")
+
+
+def pytest_collection_finish() -> None:
+    """Ten thousand tests are half a million objects, which every full collection would look at again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

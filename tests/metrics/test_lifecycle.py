@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 import pytest
 
-from midwatch import install
+from midwatch import ASGIMiddleware, WSGIMiddleware, install
 from midwatch.delivery import lost
 from midwatch.metrics import LatencyMetrics, arguments
-from midwatch.testing import ScriptedApp
+from midwatch.testing import ScriptedApp, call_asgi, call_wsgi
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,3 +122,45 @@ def test_of_two_with_one_directory_the_one_that_serves_counts(tmp_path: Path, re
     ] == [1]
     idle.store.slot.close()
     serves.store.slot.close()
+
+
+def beaten_out(started: set[threading.Thread]) -> None:
+    """Wait until the pulses that a test started have ended."""
+    gc.collect()
+    for thread in pulses() - started:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def pulses() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "midwatch-pulse"}
+
+
+@pytest.mark.parametrize("protocol", ["asgi", "wsgi"])
+def test_an_application_that_is_dropped_leaves_its_slot_and_its_thread(tmp_path: Path, protocol: str) -> None:
+    """A test suite makes hundreds, and stops none of them; each would keep files open and a thread awake."""
+    before = pulses()
+    for _ in range(5):
+        metrics = LatencyMetrics(directory=tmp_path)
+        metrics.pulse._period = 0.01
+        app = ScriptedApp()
+        if protocol == "asgi":
+            call_asgi(ASGIMiddleware(app.asgi, metrics))
+        else:
+            call_wsgi(WSGIMiddleware(app.wsgi, metrics))
+        assert metrics.store.slot.number == 0
+        beaten_out(before)
+        assert metrics.store.slot.number is None
+    again = LatencyMetrics(directory=tmp_path)
+    assert sum(sum(one.counts) for one in again.counted()) == 5
+
+
+def test_a_plugin_whose_door_was_dropped_may_have_another(tmp_path: Path) -> None:
+    """It claims a slot again, and goes on counting."""
+    before = pulses()
+    metrics = LatencyMetrics(directory=tmp_path)
+    metrics.pulse._period = 0.01
+    for number in range(3):
+        call_asgi(ASGIMiddleware(ScriptedApp().asgi, metrics))
+        beaten_out(before)
+        assert sum(sum(one.counts) for one in metrics.counted()) == number + 1

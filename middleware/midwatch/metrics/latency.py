@@ -139,7 +139,7 @@ class LatencyMetrics(Plugin):
             store.show(self._families.first_bytes, records)
         else:
             store.show(self._families, records)
-        self.pulse = Pulse()
+        self.pulse = Pulse(ended=self._left)
         for turn in (store.turn, table.turn, active.turn):
             self.pulse.each(turn)
 
@@ -162,7 +162,8 @@ class LatencyMetrics(Plugin):
         """Write down once a second what others read; say loudly that others cannot."""
         with contextlib.suppress(RuntimeError):  # None runs in this thread.
             self._live.tasks.watch(asyncio.get_running_loop())
-        self.pulse.now()  # Claims the slot, and sees what was counted before the first request: none waits for that.
+        self.store.slot.claim()  # No request waits for that.
+        self.pulse.now()
         self.pulse.start()
         if self.port is not None:
             self.port.start()
@@ -171,15 +172,24 @@ class LatencyMetrics(Plugin):
 
     def on_shutdown(self, deadline: float) -> None:
         """Write it down a last time."""
-        if self.port is not None:
-            self.port.stop()
+        if self.pulse.over:
+            return
         self.pulse.stop()
         self.pulse.now()
-        self._live.stop()
+        self._quiet()
 
     def let_go(self) -> None:
-        """Have no more pulses."""
+        """Have one more pulse, and leave the slot to others."""
         self.pulse.over = True
+
+    def _quiet(self) -> None:
+        if self.port is not None:
+            self.port.stop()
+        self._live.stop()
+
+    def _left(self) -> None:
+        self._quiet()
+        self.store.slot.close()
 
     def on_request(self, exchange: Exchange) -> Reply | Hold | None:
         """Note that the request is under way, or serve the page."""

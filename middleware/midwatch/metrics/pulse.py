@@ -30,13 +30,14 @@ class Pulse:
 
     Args:
         period: Seconds between two rounds.
+        ended: Called in the thread after its last round, if that was because of `over`.
 
     Attributes:
         over: Set to have the thread end with its next round; an event would take a lock.
     """
 
-    def __init__(self, period: float = 1.0) -> None:
-        self._period = period
+    def __init__(self, period: float = 1.0, ended: Callable[[], object] = lambda: None) -> None:
+        self._period, self._ended = period, ended
         self._turns: tuple[Callable[[], object], ...] = ()
         self.over = False
         self.forget()
@@ -92,6 +93,15 @@ class Pulse:
         if stopped is not None:
             stopped()
 
+    def end(self) -> None:
+        """The last round, in the thread."""
+        self.now()
+        self.stop()
+        try:
+            self._ended()
+        except Exception:
+            hook_failed(self._ended)
+
 
 def _beat(known: weakref.ref[Pulse], stopped: threading.Event, period: float) -> None:
     while not stopped.wait(period):
@@ -99,7 +109,7 @@ def _beat(known: weakref.ref[Pulse], stopped: threading.Event, period: float) ->
         if pulse is None:
             return
         if pulse.over:
-            pulse.stop()
+            pulse.end()
             return
         pulse.now()
         del pulse

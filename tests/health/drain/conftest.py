@@ -19,7 +19,8 @@ from pathlib import Path
 from midwatch.health.drain import Drain
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 def say(*words):
-    print(*words, flush=True)
+    # A handler may say something in the midst of this, which a buffered file refuses.
+    os.write(1, " ".join(map(str, words)).encode() + b"\\n")
 def hear():
     return sys.stdin.readline()
 """

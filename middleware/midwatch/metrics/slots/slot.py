@@ -88,6 +88,7 @@ class Slot:
 
     def claim(self) -> None:
         """Have a file from now on, if that is possible: what dead processes left in it is known then."""
+        self._closed = False
         if self._file is None and self._directory is not None:
             with self._lock:
                 if self._file is None:
@@ -218,7 +219,7 @@ class Slot:
             self.forget()
 
     def close(self) -> None:
-        """Leave the file to others, with all that is in it; what is counted from now on is not."""
+        """Leave the file to others, with all that is in it; what is counted until the next `claim` is not."""
         with self._lock:
             self._closed = True
             self.forget()
