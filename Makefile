@@ -16,7 +16,7 @@ demo: $(VENV)/stamp-demo ## Two real services, 200 requests, and what the six sa
 	@$(BIN)/python examples/shop/demo.py $(if $(SERVE),--serve)
 
 test: $(VENV)/stamp-test ## All tests but the live ones, with branch coverage
-	@$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 lint: $(VENV)/stamp-test
 	@$(BIN)/ruff check .
@@ -29,7 +29,7 @@ bench: $(VENV)/stamp-bench ## Overhead per request, as ratios within one run
 	@$(BIN)/python tests/bench $(ARGS)
 
 live: peers $(VENV)/stamp-live ## Against real servers; what cannot be installed is skipped, with its reason
-	@for fetch in tests/live/fetch_*.py; do $(BIN)/python $$fetch || true; done
+	@for fetch in tests/live/fetch_*.py; do $(BIN)/python -m tests.live.$$(basename $$fetch .py) || true; done
 	@$(BIN)/python -m pytest -m live tests/live
 
 # For servers that the tests talk to; installed only where the machine is ours to install on.

@@ -14,7 +14,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from midwatch import ASGIMiddleware, LatencyMetrics, Plugin, RequestLog, Tracing, WSGIMiddleware
+from midwatch import ASGIMiddleware, LatencyMetrics, Plugin, RequestLog, Tracing, WSGIMiddleware, lifecycle, moments
 from midwatch.delivery import channels
 from midwatch.delivery.spilling import Spilling
 from midwatch.logs import DeliveryHandler, JsonFormatter, setup
@@ -74,6 +74,15 @@ def _no_handlers_left() -> Iterator[None]:
                 logger.removeHandler(handler)
         logger.setLevel(level)
         logger.propagate = propagate
+
+
+@pytest.fixture(autouse=True)
+def _no_doors_left() -> Iterator[None]:
+    """Nobody stops the applications of most tests: what they do without a request ends with the test."""
+    before = set(moments.doors)
+    yield
+    for left in set(moments.doors) - before:
+        lifecycle._let_go(left)
 
 
 @pytest.fixture(autouse=True)

@@ -174,5 +174,5 @@ def promtool() -> str:
     unpacked = Path(__file__).parents[1] / ".venv/prometheus/prometheus/usr/bin/promtool"
     found = str(unpacked) if unpacked.exists() else shutil.which("promtool")
     if found is None:
-        pytest.skip("promtool is not there; `python tests/live/fetch_prometheus.py` fetches it")
+        pytest.skip("promtool is not there; `python -m tests.live.fetch_prometheus` fetches it")
     return found

@@ -1,4 +1,4 @@
-"""200 users, 50 requests each, interleaved in tasks and in threads: nobody's name is on anybody else's request."""
+"""200 users, many requests each, interleaved in tasks and in threads: nobody's name is on anybody else's request."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from midwatch import ASGIMiddleware, AuditTrail, ErrorReport, RequestLog, Tracin
 from midwatch.logs import JsonFormatter
 from midwatch.testing import call_wsgi
 
-# Twenty thousand requests: what they cover is covered elsewhere, and tracing them would take minutes.
+# Thousands of requests: what they cover is covered elsewhere, and tracing them would take minutes.
 pytestmark = pytest.mark.no_cover
 
-USERS, REQUESTS = 200, 50
+USERS, REQUESTS = 200, 20
 
 app_logger = logging.getLogger("mixups")
 

@@ -12,7 +12,8 @@ import pytest
 
 from midwatch import Exchange, Hold, Plugin, Reply, plugin
 from midwatch.lifecycle import Lifecycle
-from midwatch.plugin import MOMENTS, Moments, failures, hook_failed
+from midwatch.moments import Moments
+from midwatch.plugin import MOMENTS, failures, hook_failed
 from midwatch.testing import Recorder, ScriptedApp
 
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Final, final
 
 from .delivery import last_words
 from .logs.setup import reassert
-from .plugin import doors, hook_failed
+from .moments import doors
+from .plugin import hook_failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .plugin import Moments
+    from .moments import Moments
 
 __all__ = ["Lifecycle"]
 

@@ -49,7 +49,7 @@ def settled(done):
     for _ in range(3000):
         if done():
             return
-        time.sleep(0.01)
+        time.sleep(0.01)  # What the other end has taken, it tells nobody.
     raise SystemExit("it takes too long")
 """
 """The beginning of a script whose lines go to a receiver; its arguments are a port and a folder."""

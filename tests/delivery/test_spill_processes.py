@@ -80,7 +80,7 @@ spill.Spill.append = acknowledged
 for number in count(FIRST):
     put(number)
     if number % 20 == 0:
-        time.sleep(0.001)
+        time.sleep(0.001)  # Or the queue would be full at once.
 """
 
 

@@ -44,7 +44,7 @@ def test_what_nobody_flushed_is_sent_at_the_end(scheme: str, certificates: Autho
 FORK = """
 put(1)
 while not channel._deliver.__self__.unsettled():
-    time.sleep(0.01)
+    time.sleep(0.01)  # Nobody tells that they are on their way.
 child = os.fork()
 if child == 0:
     assert channel.pending == 0
@@ -72,7 +72,7 @@ def test_a_forked_child_has_a_connection_of_its_own(scheme: str, certificates: A
 KILLED = """
 put(*range(100))
 while not channel._deliver.__self__.unsettled():
-    time.sleep(0.01)
+    time.sleep(0.01)  # Nobody tells that they are on their way.
 os._exit(0)
 """
 

@@ -149,7 +149,7 @@ def test_a_loop_that_closes_leaves_a_task_behind(caplog: pytest.LogCaptureFixtur
     loop = asyncio.new_event_loop()
 
     async def check() -> None:
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     one, landed = flight(check, loop)
     one.start()

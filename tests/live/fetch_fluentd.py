@@ -1,7 +1,7 @@
 """
 The forward server of the npm package `@fluent-org/logger`, installed once.
 
-    python tests/live/fetch_fluentd.py
+    python -m tests.live.fetch_fluentd
 
 Exit status: 0 it is there, 1 it is not, and stderr says why.
 """

@@ -1,8 +1,8 @@
 """
 Schemas of Kubernetes, KEDA and the Prometheus operator, from PyPI, in an environment of their own.
 
-    python tests/live/fetch_kubernetes.py
-    .venv/kubernetes/bin/python tests/live/fetch_kubernetes.py check FILE...
+    python -m tests.live.fetch_kubernetes
+    .venv/kubernetes/bin/python -m tests.live.fetch_kubernetes check FILE...
 
 Exit status: 0 they are there, and what is checked is valid; 1 not so, and stderr says why.
 """
@@ -42,7 +42,7 @@ def python() -> Path:
     """
     modules = "import kubernetes_validate, cloudcoil.models.keda.v1alpha1, cloudcoil.models.prometheus_operator.v1"
     if not PYTHON.exists() or subprocess.run([PYTHON, "-c", modules], capture_output=True, check=False).returncode:
-        raise MissingError("the schemas are not there; `python tests/live/fetch_kubernetes.py` fetches them")
+        raise MissingError("the schemas are not there; `python -m tests.live.fetch_kubernetes` fetches them")
     return PYTHON
 
 

@@ -1,7 +1,7 @@
 """
 The PostgreSQL server, from Debian's packages.
 
-    python tests/live/fetch_postgresql.py
+    python -m tests.live.fetch_postgresql
 
 Installed only where the machine is ours to install on. Exit status: 0 it is there, 1 it is not, and stderr says why.
 """
@@ -34,7 +34,7 @@ def programs() -> Path:
         return found[-1].parent
     elsewhere = shutil.which("initdb")
     if elsewhere is None:
-        raise MissingError("PostgreSQL is not there; as root, `python tests/live/fetch_postgresql.py` installs it")
+        raise MissingError("PostgreSQL is not there; as root, `python -m tests.live.fetch_postgresql` installs it")
     return Path(elsewhere).resolve().parent
 
 

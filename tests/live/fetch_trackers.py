@@ -1,7 +1,7 @@
 """
 The trackers Bugsink and foxray, each installed once into an environment of its own, since they pin what they need.
 
-    python tests/live/fetch_trackers.py [bugsink] [foxray]
+    python -m tests.live.fetch_trackers [bugsink] [foxray]
 
 Exit status: 0 they are there, 1 one is not, and stderr says why.
 """

@@ -1,7 +1,7 @@
 """
 The Zipkin server, fetched once from Maven Central and compared with the digest that is published beside it.
 
-    python tests/live/fetch_zipkin.py
+    python -m tests.live.fetch_zipkin
 
 Maven fetches it, because it knows the mirrors of its machine. Exit status: 0 it is there, 1 it is not, and stderr says
 why.

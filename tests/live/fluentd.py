@@ -57,7 +57,7 @@ def fluentd(tmp_path: Path) -> Iterator[Callable[..., Fluentd]]:
     if shutil.which("node") is None:
         pytest.skip("Node.js is not installed: no forward server")
     if not MODULE.exists():
-        pytest.skip("the forward server is not there; `python tests/live/fetch_fluentd.py` fetches it")
+        pytest.skip("the forward server is not there; `python -m tests.live.fetch_fluentd` fetches it")
     running: list[Fluentd] = []
 
     def start(**options: Any) -> Fluentd:

@@ -17,7 +17,7 @@ from midwatch.health.builtin.sql import SQL
 from midwatch.health.result import Result
 
 from ..health.builtin.peers import Authority
-from .fetch_redis import MissingError, environment, program
+from .fetch_redis import REDIS, MissingError, environment, program
 from .postgresql import PostgreSQL, database, postgresql
 from .process import Process, free_port
 
@@ -152,7 +152,7 @@ class Redis:
         ]
         config = folder / "redis.conf"
         config.write_text("\n".join(lines))
-        self.process = Process.start([program(), config], folder / "redis.out", environment())
+        self.process = Process.start([program(REDIS), config], folder / "redis.out", environment(REDIS))
         self.process.listens(self.port)
 
     def pause(self) -> None:
@@ -165,7 +165,7 @@ class Redis:
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Redis]:
     try:
-        program()
+        program(REDIS)
     except (MissingError, subprocess.SubprocessError) as missing:
         pytest.skip(str(missing))
     server = Redis(tmp_path_factory.mktemp("redis"), authority)

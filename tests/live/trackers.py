@@ -156,7 +156,7 @@ def ours(dsn: str, **parameters: Any) -> str:
 def needed(tracker: str) -> None:
     """Skip the test where *tracker* is not installed."""
     if not is_there(tracker):
-        pytest.skip(f"{tracker} is not there; `python tests/live/fetch_trackers.py {tracker}` installs it")
+        pytest.skip(f"{tracker} is not there; `python -m tests.live.fetch_trackers {tracker}` installs it")
 
 
 def ask(url: str, kind: str, number: int) -> None:

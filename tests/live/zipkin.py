@@ -81,7 +81,7 @@ def zipkin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zipkin]:
     if java is None:
         pytest.skip("Java (17 or newer) is not installed: no Zipkin server")
     if not JAR.exists():
-        pytest.skip("the Zipkin server is not there; `python tests/live/fetch_zipkin.py` fetches it")
+        pytest.skip("the Zipkin server is not there; `python -m tests.live.fetch_zipkin` fetches it")
     port = free_port()
     # By itself it listens on every address; and what compiles fast starts fast.
     where = {"address": "127.0.0.1", "port": port, "protocols[0]": "http"}

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from midwatch import Exchange, Outcome
 from midwatch.frameworks import Framework
 from midwatch.metrics import LatencyMetrics
-from midwatch.plugin import Moments
+from midwatch.moments import Moments
 from midwatch.testing import Recorder
 
 if TYPE_CHECKING:

@@ -114,6 +114,21 @@ def test_what_was_counted_is_counted_once_however_often_the_application_is_made(
     applications.store.slot.close()
 
 
+def test_an_application_that_is_dropped_leaves_them_to_the_next_one(tmp_path: Path, scrape: Any) -> None:
+    """Also while a pulse still holds what the dropped one counted with."""
+    waiting = gauge("orders_waiting", "Orders.", merge="min")
+    held = LatencyMetrics(registry=CollectorRegistry(), directory=tmp_path)
+    app = ASGIMiddleware(ScriptedApp().asgi, held)
+    scrape(call_asgi, app)
+    del app
+    gc.collect()
+    metrics = LatencyMetrics(registry=CollectorRegistry(), directory=tmp_path)
+    app = ASGIMiddleware(ScriptedApp().asgi, metrics)
+    waiting.set(3)
+    held.pulse.end()
+    assert scrape(call_asgi, app).value("orders_waiting") == 3
+
+
 @pytest.mark.parametrize("name", ["http_server_x", "midwatch_series", "process_x", "python_gc_collections"])
 def test_a_name_of_ours_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"name: '{name}' begins as names of Midwatch's own do"):

@@ -16,7 +16,8 @@ import midwatch
 from midwatch import Exchange, LatencyMetrics, Outcome, inject, install
 from midwatch.delivery import losses
 from midwatch.frameworks import Framework
-from midwatch.plugin import Moments, failures
+from midwatch.moments import Moments
+from midwatch.plugin import failures
 from midwatch.testing import Recorder, ScriptedApp, call_asgi
 from midwatch.tracing import Sampler, Span, Tail, Tracing, tail
 from midwatch.tracing.export import finished_spans

@@ -11,7 +11,7 @@ from ..exchange import KEY, Exchange
 from ..frameworks import answering
 from ..frameworks.starlette import Starlette
 from ..lifecycle import Lifecycle
-from ..plugin import Moments
+from ..moments import Moments
 from ..verdict import conclude, fail
 from .lifespan import lifespan
 from .observed import Observed

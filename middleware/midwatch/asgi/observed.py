@@ -1,24 +1,21 @@
-"""An exchange as ASGI shows it: what the scope says, and the two channels with an observer in each."""
+"""An exchange as ASGI shows it: the two channels with an observer in each."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, final
 
 from ..exchange import Exchange
-from ..headers import field_name, field_value
-from .fields import fold, named
 from .reply import responder, settle
+from .scoped import Scoped
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
     from ..answers import Reply
     from ..frameworks import Framework
-    from ..headers import HeaderName, HeaderNames
-    from ..plugin import Answers, Moments
+    from ..moments import Answers, Moments
     from ..proxies import Proxies
 
 __all__ = ["Observed"]
@@ -28,12 +25,10 @@ ABNORMAL: Final = 1006
 
 
 @final
-class Observed(Exchange):
+class Observed(Scoped):
     """One HTTP request or websocket connection."""
 
-    __slots__ = ("_headers", "_receive", "_replaced", "_send", "_start", "peer")
-
-    peer: tuple[str, int] | None
+    __slots__ = ("_receive", "_replaced", "_send")
 
     def __init__(
         self,
@@ -47,8 +42,7 @@ class Observed(Exchange):
         Exchange.__init__(self, scope, moments, framework)  # For each request; `super()` takes longer.
         self._receive = receive
         self._send = send
-        self._headers: dict[bytes, bytes] | None = None
-        self._start: Message | None = None
+        self._headers = self._start = None
         self._replaced = False
         path = scope["path"]
         if path[:1] != "/" and "://" in path:
@@ -69,65 +63,6 @@ class Observed(Exchange):
             self.client = peer[0]
         if proxies is not None:
             proxies.apply(self)
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop | None:
-        try:
-            return asyncio.get_running_loop()
-        except RuntimeError:
-            return None  # trio
-
-    @property
-    def http_version(self) -> str:
-        version: str = self.native.get("http_version", "")
-        return version
-
-    @property
-    def query(self) -> str:
-        """The query string, raw."""
-        raw: bytes = self.native.get("query_string", b"")
-        return raw.decode("latin-1")
-
-    def header(self, name: str) -> str | None:
-        if self._headers is None:
-            self._headers = fold(self.native["headers"])
-        value = self._headers.get(named(name))
-        return None if value is None else value.decode("latin-1")
-
-    def headers(self, names: HeaderNames) -> list[str | None]:
-        if self._headers is None:
-            self._headers = fold(self.native["headers"])
-        found = map(self._headers.get, names.asgi)
-        return [None if value is None else value.decode("latin-1") for value in found]
-
-    def headers_with(self, prefix: str) -> dict[str, str]:
-        if self._headers is None:
-            self._headers = fold(self.native["headers"])
-        start, skip = prefix.encode(), len(prefix)
-        return {
-            name[skip:].decode("latin-1"): value.decode("latin-1")
-            for name, value in self._headers.items()
-            if name.startswith(start)
-        }
-
-    def response_header(self, name: str) -> str | None:
-        value = None if self._start is None else dict(self._start.get("headers", ())).get(name.lower().encode())
-        return None if value is None else value.decode("latin-1")
-
-    def add_header(self, name: str, value: str) -> None:
-        line = (field_name(name), field_value(value))
-        if self._added is None:
-            self._added = [line]
-        else:
-            self._added.append(line)
-
-    def offer_header(self, name: HeaderName, value: str) -> None:
-        if self._start is None or name.asgi not in dict(self._start.get("headers", ())):
-            line = (name.asgi, field_value(value))
-            if self._added is None:
-                self._added = [line]
-            else:
-                self._added.append(line)
 
     async def observe_receive(self) -> Message:
         """What the application receives from; notes body bytes and a client that left."""

@@ -10,7 +10,7 @@ from ..answers import BODILESS, Hold, Reply
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Scope
 
-    from ..plugin import Answers
+    from ..moments import Answers
 
 __all__ = ["responder", "settle"]
 

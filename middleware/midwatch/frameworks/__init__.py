@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from ..answers import Reply
     from ..exchange import Actor, Exchange
-    from ..plugin import Moments
+    from ..moments import Moments
 
 __all__ = ["Answer", "Framework", "answering", "descends"]
 

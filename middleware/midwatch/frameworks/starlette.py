@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, MutableMapping
 
     from ..asgi import ASGIMiddleware
-    from ..plugin import Moments
+    from ..moments import Moments
     from . import Answer
 
 __all__ = ["Starlette", "is_starlette", "wrap_starlette"]

@@ -68,13 +68,10 @@ def configure_logging(
     at_root = not everything.handlers if root is None else root
     if at_root:
         _take_over(everything, level)
-    muted = at_root if access_logs is None else not access_logs
-    (mute_access_logs if muted else unmute_access_logs)()
-    for handler in handlers:
-        if at_root:
-            everything.addHandler(handler)
-        if not (at_root and propagate):
-            ours.addHandler(handler)
+    (mute_access_logs if (at_root if access_logs is None else not access_logs) else unmute_access_logs)()
+    for logger in [everything] * at_root + [ours] * (not (at_root and propagate)):
+        for handler in handlers:
+            logger.addHandler(handler)
     _handlers[:] = handlers
     if all(map(is_network, to)):
         # Somebody has to say that they fail.

@@ -76,6 +76,12 @@ class Applications:
                 for name in before.move(store, self.names):
                     logger.error("metrics: %r is a name of Midwatch's own; it is not counted for all workers", name)
 
+    def leave(self, owner: object) -> None:
+        """*owner* is being let go: whoever shares figures next has these too, though somebody may still hold it."""
+        known = self._owner  # No lock: the garbage collector calls. Nobody changes it while *owner* lives.
+        if known is not None and known() is owner:
+            self._owner = None
+
     def beside(self, store: Store) -> Beside:
         """What a page that shows *store* has to show besides."""
         return Beside(self, store)

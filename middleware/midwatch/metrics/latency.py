@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import weakref
 from bisect import bisect_left
@@ -41,6 +39,7 @@ from .requests import RequestFamilies
 from .series import DURATIONS, SeriesTable
 from .slots import Slot
 from .store import Store
+from .upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -114,14 +113,15 @@ class LatencyMetrics(Plugin):
         if directory is not None:
             applications.move(self.store, self)
         mirror(self.store, self.pulse, directory)
-        self._live = Live(self.store, self.pulse, self, directory)
+        live = Live(self.store, self.pulse, self, directory)
         self.collector = MidwatchCollector(self.store, self.pulse.now)
         ours = CollectorRegistry(target_info=target_info(service or Service.known()))
         ours.register(self.collector)
         shown = Shown(ours, applications.beside(self.store), *theirs(registry, prometheus_client.REGISTRY))
-        self.page = Page(shown, Networks(allow), clock=clock, scraped=self._live.scrapes.note)
+        self.page = Page(shown, Networks(allow), clock=clock, scraped=live.scrapes.note)
         paths = self.paths or checked_path("/metrics")
         self.port = None if listen is None else MetricsPort(self.page, listen, paths=paths)
+        self._upkeep = Upkeep(self.store.slot, self.pulse, live, self.port)
         _plugins.add(self)
 
     def _count(self, own: tuple[str, ...], names: str) -> None:
@@ -139,7 +139,7 @@ class LatencyMetrics(Plugin):
             store.show(self._families.first_bytes, records)
         else:
             store.show(self._families, records)
-        self.pulse = Pulse(ended=self._left)
+        self.pulse = Pulse()
         for turn in (store.turn, table.turn, active.turn):
             self.pulse.each(turn)
 
@@ -160,36 +160,18 @@ class LatencyMetrics(Plugin):
 
     def on_startup(self) -> None:
         """Write down once a second what others read; say loudly that others cannot."""
-        with contextlib.suppress(RuntimeError):  # None runs in this thread.
-            self._live.tasks.watch(asyncio.get_running_loop())
-        self.store.slot.claim()  # No request waits for that.
-        self.pulse.now()
-        self.pulse.start()
-        if self.port is not None:
-            self.port.start()
+        self._upkeep.start()
         if self._directory is None:
             warn_of_workers()
 
     def on_shutdown(self, deadline: float) -> None:
         """Write it down a last time."""
-        if self.pulse.over:
-            return
-        self.pulse.stop()
-        self.pulse.now()
-        self._quiet()
+        self._upkeep.stop()
 
     def let_go(self) -> None:
-        """Have one more pulse, and leave the slot to others."""
-        self.pulse.over = True
-
-    def _quiet(self) -> None:
-        if self.port is not None:
-            self.port.stop()
-        self._live.stop()
-
-    def _left(self) -> None:
-        self._quiet()
-        self.store.slot.close()
+        """Leave the slot to others."""
+        applications.leave(self)
+        self._upkeep.let_go()
 
     def on_request(self, exchange: Exchange) -> Reply | Hold | None:
         """Note that the request is under way, or serve the page."""

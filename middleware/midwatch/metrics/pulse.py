@@ -30,14 +30,15 @@ class Pulse:
 
     Args:
         period: Seconds between two rounds.
-        ended: Called in the thread after its last round, if that was because of `over`.
 
     Attributes:
         over: Set to have the thread end with its next round; an event would take a lock.
+        ended: Called in the thread after that round.
     """
 
-    def __init__(self, period: float = 1.0, ended: Callable[[], object] = lambda: None) -> None:
-        self._period, self._ended = period, ended
+    def __init__(self, period: float = 1.0) -> None:
+        self._period = period
+        self.ended: Callable[[], object] = lambda: None
         self._turns: tuple[Callable[[], object], ...] = ()
         self.over = False
         self.forget()
@@ -98,9 +99,9 @@ class Pulse:
         self.now()
         self.stop()
         try:
-            self._ended()
+            self.ended()
         except Exception:
-            hook_failed(self._ended)
+            hook_failed(self.ended)
 
 
 def _beat(known: weakref.ref[Pulse], stopped: threading.Event, period: float) -> None:

@@ -9,7 +9,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from ..plugin import Moments, Plugin
+from ..moments import Moments
+from ..plugin import Plugin
 from .kinds import Kind, Refused, kind, plain_function
 from .problem import nearest
 from .shown import masked_words, shown

@@ -1,8 +1,8 @@
 """
 `Tracing`: one trace through every service, and one server span for each request.
 
-- takes the caller's trace in, in any of the `formats` and as far as the caller is trusted, or starts one
-- makes the server span current, so that whatever speaks OpenTelemetry nests below it
+- takes the caller's trace in, in any of the `formats` and as far as the caller is trusted, or starts one, and makes the
+  server span current, so that whatever speaks OpenTelemetry nests below it
 - takes `x-request-id` in when it is harmless, else uses the trace id, and sends it back on every response
 - hands finished spans to its destinations (see `export`), those that the `sampling` keeps
 """
@@ -55,7 +55,6 @@ _is_request_id: Final = re.compile(r"[A-Za-z0-9_.\-]{1,128}").fullmatch
 
 SERVER: Final = SpanKind.SERVER
 ACCEPTED: Final = 101
-
 _put = dict.__setitem__  # Context refuses changes; this one is ours alone until the application sees it.
 
 
@@ -164,8 +163,7 @@ class Tracing(Plugin):
         else:
             known, parent_id, sampled, random, state, debug = incoming
             trace_id = known or new_trace_id()
-            if known is None:
-                random = RANDOM
+            random = RANDOM if known is None else random
             if debug:
                 _put(exchange.context, INCOMING, incoming)
         if sampled is None or not (self._obeys or debug):

@@ -10,7 +10,7 @@ from ..exchange import KEY, Exchange
 from ..frameworks import answering
 from ..frameworks.flask import Werkzeug
 from ..lifecycle import Lifecycle
-from ..plugin import Moments
+from ..moments import Moments
 from ..verdict import conclude, fail
 from .body import FailedBody, wrap
 from .input import Input

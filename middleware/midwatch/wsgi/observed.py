@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..answers import Reply
     from ..frameworks import Framework
     from ..headers import HeaderNames
-    from ..plugin import Moments
+    from ..moments import Moments
     from ..proxies import Proxies
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-    from ..plugin import Answers
+    from ..moments import Answers
 
 __all__ = ["respond", "settle"]
 

@@ -167,7 +167,7 @@ down._store.name = "down"
 heir = Writer(down._store, service=SERVICE, spill=Path(sys.argv[2]))
 heir.put(body("heir")).result(20)
 while heir.state().stored < 10:
-    time.sleep(0.01)
+    time.sleep(0.01)  # Nobody tells that all of it was taken over.
 assert not [*Path(sys.argv[2]).glob("*.spill")]""")
     streams = found()
     assert sorted(actions(rows) for rows in streams) == [

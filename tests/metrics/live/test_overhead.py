@@ -9,7 +9,7 @@ import pytest
 
 from midwatch import Exchange, Plugin, Reply
 from midwatch.metrics.live.overhead import OverheadFigures, _Sample, _Timed
-from midwatch.plugin import doors
+from midwatch.moments import doors
 from midwatch.testing import Recorder, ScriptedApp
 
 COUNT = ("midwatch_middleware_overhead_seconds_count",)

@@ -58,13 +58,11 @@ def registry(
     """
     scheme, user, host, parts = _parts(url)
     try:
-        path = parts.path.rstrip("/")
         if scheme.startswith("consul"):
-            caller = Caller(f"{SCHEMES[scheme]}://{host}{path}", _token(user))
+            caller = Caller(f"{SCHEMES[scheme]}://{host}{parts.path.rstrip('/')}", _token(user))
             found: Any = consul.Consul(caller, _options(parts.query, consul.OPTIONS), status)
         else:
-            _options(parts.query, eureka.OPTIONS)
-            caller = Caller(f"{SCHEMES[scheme]}://{user}{'@' if user else ''}{host}{path or '/eureka'}", {})
+            caller = _eureka(scheme, user, host, parts)
             found = eureka.Eureka(caller)
         name = sha256(f"{caller.place} {service.name}".encode()).hexdigest()[:12]
         return Registration(
@@ -80,6 +78,11 @@ def registry(
         )
     except ValueError as error:
         raise ValueError(f"health.register: {scheme}://{host}: {error}") from None
+
+
+def _eureka(scheme: str, user: str, host: str, parts: SplitResult) -> Caller:
+    _options(parts.query, eureka.OPTIONS)
+    return Caller(f"{SCHEMES[scheme]}://{user}{'@' if user else ''}{host}{parts.path.rstrip('/') or '/eureka'}", {})
 
 
 def _parts(url: str) -> tuple[str, str, str, SplitResult]:

@@ -10,14 +10,15 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, final
 
-from ...plugin import Moments, doors
+from ...moments import Moments, doors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ...answers import Reply
     from ...exchange import Exchange
-    from ...plugin import Answers, Plugin
+    from ...moments import Answers
+    from ...plugin import Plugin
     from ..store import Store
 
 __all__ = ["OverheadFigures"]
