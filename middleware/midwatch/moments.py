@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 import time
 import weakref
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .answers import Hold, Reply
+from .nearest import nearest
 from .plugin import IN_ORDER, MOMENTS, Plugin, hook_failed
 
 if TYPE_CHECKING:
@@ -154,8 +154,8 @@ def _check(plugin: object) -> None:
     overridden = [moment for moment in MOMENTS if _overrides(kind, moment)]
     for name in dir(kind):
         if name.startswith("on_") and name not in MOMENTS:
-            near = get_close_matches(name, MOMENTS, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; the moments are {', '.join(MOMENTS)}"
+            near = nearest(name, MOMENTS)
+            hint = f"; did you mean {near}?" if near else f"; the moments are {', '.join(MOMENTS)}"
             raise TypeError(f"{kind.__name__}.{name} is no moment and would never be called{hint}")
     if not overridden:
         raise TypeError(f"{kind.__name__} overrides no moment; override one of {', '.join(MOMENTS)}")

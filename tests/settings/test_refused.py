@@ -182,7 +182,7 @@ CHECK = 'expected "module:callable", a callable, or a check of ours such as "tcp
         ({"health": {"checks": {"db": False}}},
          f"health.checks.db: {CHECK}, got False"),
         ({"health": {"checks": {"db": "orders.health.database"}}},
-         f'health.checks.db: {CHECK}, got "orders.health.database"'),
+         f'health.checks.db: {CHECK}, got "orders.health.database", did you mean "orders.health:database"?'),
         ({"health": {"checks": {"db": "orders.helth:database"}}},
          'health.checks.db: there is no module orders.helth, did you mean "orders.health"?'),
         ({"health": {"checks": {"db": "ordrs.health:database"}}},

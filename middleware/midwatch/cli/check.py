@@ -6,9 +6,9 @@ import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
+from ..nearest import nearest
 from ..settings import Problem, SettingsError, load
 from ..settings.loading import in_force
-from ..settings.problem import nearest
 from ..settings.reference import explained, find, rows
 from ..settings.shown import literal
 from ..settings.target import read_target

@@ -9,9 +9,10 @@ name that the certificate has to be for, by default the host).
 from __future__ import annotations
 
 import ssl
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
+
+from ..nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -142,8 +143,8 @@ def parameters(
                 raise AddressError(f"{name}: {key}: expected {error}") from None
         else:
             names = [*known, *(TLS_PARAMETERS if tls else ())]
-            near = get_close_matches(key, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(names))}"
+            near = nearest(key, names)
+            hint = f"did you mean {near}?" if near else f"known are {', '.join(sorted(names))}"
             raise AddressError(f"{name}: {key[:40]!r} is no parameter; {hint}")
     return options, TLS(**secured)
 

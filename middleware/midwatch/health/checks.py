@@ -7,10 +7,10 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from .resolve import nearest, resolve
+from ..named import UnnamedError, imported
+from ..nearest import suggested
 from .tolerance import Limit, Patience, limit
 
 __all__ = ["GROUPS", "SCOPES", "Check", "CheckLike", "Loaded", "Scope", "load", "seconds"]
@@ -144,7 +144,11 @@ def _found(place: str, given: object) -> object:
 
         if builtin.known(given):
             return _built(place, builtin.builtin, given)
-        given = resolve(place, given)
+        try:
+            given = imported(given)
+        except UnnamedError as error:
+            reason = error.reason or f"{given!r} is not module:callable"
+            raise ValueError("; ".join(filter(None, (f"{place}: {reason}", error.hint)))) from None
     if isinstance(given, Check) or callable(given):
         return given
     from . import builtin  # noqa: PLC0415 - as above
@@ -187,7 +191,7 @@ def _own(call: Call, name: str, otherwise: Any) -> Any:
 def _groups(place: str, groups: Iterable[str]) -> frozenset[str]:
     for group in _listed(f"{place}.groups", groups):
         if group not in GROUPS:
-            near = nearest(group, GROUPS)
+            near = suggested(group, GROUPS)
             if near or group in RESERVED or not _name.fullmatch(group):
                 raise ValueError(f"{place}.groups: {group!r} is unknown{near}")
     return frozenset(groups)
@@ -210,8 +214,7 @@ def _scope(place: str, call: Call, scope: str | None) -> str:
     if scope is None:
         return str(_own(call, "scope", "local"))
     if scope not in SCOPES:
-        near = get_close_matches(str(scope), SCOPES, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(SCOPES)}"
+        hint = suggested(scope, SCOPES) or f"; known are {', '.join(SCOPES)}"
         raise ValueError(f"{place}.scope: {scope!r} is unknown{hint}")
     return scope
 

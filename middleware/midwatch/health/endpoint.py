@@ -19,6 +19,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, final
 
 from ..answers import Hold, Reply
+from ..nearest import suggested
 from ..plugin import Plugin, hook_failed
 from ..proxies import LOCAL, Networks
 from ..service import Service
@@ -29,7 +30,6 @@ from .engine import Draining, Engine
 from .group import WHOLE, Report
 from .paths import endpoints
 from .report import METHODS, PROFILES, View, identity, not_allowed, reply
-from .resolve import nearest
 from .result import Status, worst
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class HealthCheck(Plugin):
         seconds("health.timeout", timeout)
         seconds("health.interval", interval)
         if profile not in PROFILES:
-            raise ValueError(f"health.profile: {profile!r} is unknown{nearest(str(profile), PROFILES)}")
+            raise ValueError(f"health.profile: {profile!r} is unknown{suggested(profile, PROFILES)}")
         loaded = {name: load(name, given, timeout, interval) for name, given in (checks or {}).items()}
         self.engine = Engine(loaded, clock, drain)
         self._endpoints = endpoints(path, self.engine.groups, profile)

@@ -6,8 +6,8 @@ from ipaddress import ip_interface, ip_network
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
+from ..nearest import nearest
 from .kinds import Refused, either, kind, list_of, plain_function
-from .problem import nearest
 from .shown import shown
 
 if TYPE_CHECKING:

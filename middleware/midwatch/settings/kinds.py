@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from .problem import nearest
+from ..nearest import nearest
 from .shown import shown
 
 if TYPE_CHECKING:

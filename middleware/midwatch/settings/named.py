@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
-import re
-import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from .. import named
 from ..moments import Moments
+from ..nearest import nearest
 from ..plugin import Plugin
 from .kinds import Kind, Refused, kind, plain_function
-from .problem import nearest
-from .shown import masked_words, shown
-
-if TYPE_CHECKING:
-    from types import ModuleType
+from .shown import shown
 
 __all__ = ["function", "imported", "no_arguments", "plugin", "trust"]
-
-_is_reference = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*(?:\.[^\W\d]\w*)*)").fullmatch
 
 
 def imported(text: str) -> Any:
@@ -30,52 +22,10 @@ def imported(text: str) -> Any:
     Raises:
         Refused: there is no such thing, or its module does not import; the reason names it.
     """
-    match = _is_reference(text)
-    if match is None or not text.isprintable() or len(text) > 255:
-        raise Refused
-    found: Any = _module(match[1])
-    seen = match[1]
-    for name in match[2].split("."):
-        try:
-            found = getattr(found, name)
-        except AttributeError:
-            guess = nearest(name, (known for known in dir(found) if not known.startswith("_")))
-            raise Refused(f'did you mean "{guess}"?' if guess else "", f"{seen} has no {name}") from None
-        except Exception as error:
-            raise Refused("", f"{seen}.{name} raised {_told(error)}") from None
-        seen += f".{name}"
-    return found
-
-
-def _module(name: str) -> ModuleType:
     try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise Refused("", f"importing {name} raised {_told(error)}") from None
-        guess = _nearest_module(error.name)
-        raise Refused(f'did you mean "{guess}"?' if guess else "", f"there is no module {error.name}") from None
-    except (Exception, SystemExit) as error:
-        raise Refused("", f"importing {name} raised {_told(error)}") from None
-
-
-def _nearest_module(name: str) -> str | None:
-    """A module beside the one that is missing."""
-    package, dot, last = name.rpartition(".")
-    if not dot:
-        return nearest(last, (module.name for module in pkgutil.iter_modules()))
-    path = getattr(sys.modules.get(package), "__path__", ())
-    guess = nearest(last, (module.name for module in pkgutil.iter_modules(path)))
-    return guess and f"{package}.{guess}"
-
-
-def _told(error: BaseException) -> str:
-    try:
-        text = str(error)
-    except Exception:
-        text = ""
-    name = type(error).__name__
-    return f"{name}: {masked_words(text)}" if text else name
+        return named.imported(text)
+    except named.UnnamedError as error:
+        raise Refused(error.hint, error.reason) from None
 
 
 def no_arguments(value: object) -> Any:
@@ -134,7 +84,7 @@ def _plugin(value: object) -> Plugin:
         try:
             found = found()
         except (Exception, SystemExit) as error:
-            raise Refused("give an instance", f"{value}() raised {_told(error)}") from None
+            raise Refused("give an instance", f"{value}() raised {named.raised(error)}") from None
     if not isinstance(found, Plugin):
         raise Refused("", f"{value} is not a midwatch.Plugin: it is {shown(found)}" if isinstance(value, str) else "")
     try:

@@ -13,13 +13,12 @@ error: log.feilds: unknown setting
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-__all__ = ["Problem", "SettingsError", "nearest", "render"]
+__all__ = ["Problem", "SettingsError", "render"]
 
 MOST: Final = 20
 """Problems that one message tells in full."""
@@ -96,12 +95,3 @@ def render(problem: Problem, source: str = "", *, colour: bool = False) -> str:
     if problem.help:
         lines.append(f"  help: {problem.help}")
     return "\n".join(lines)
-
-
-def nearest(name: object, names: Iterable[str]) -> str | None:
-    """The one of *names* that *name* was probably meant to be."""
-    if not isinstance(name, str):
-        return None
-    by_lower = {known.lower(): known for known in names}
-    matches = get_close_matches(name[:64].lower(), by_lower, 1, 0.6)
-    return by_lower[matches[0]] if matches else None

@@ -8,10 +8,10 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
+from ..nearest import nearest
 from .kinds import Kind, Refused, kind, whole_path
 from .kinds import seconds as _seconds
 from .named import function, imported, no_arguments
-from .problem import nearest
 from .shown import shown
 
 if TYPE_CHECKING:

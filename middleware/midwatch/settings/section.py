@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 import msgspec
 
+from ..nearest import nearest
 from .kinds import Kind
-from .problem import nearest
 from .shown import plain, shown
 
 if TYPE_CHECKING:

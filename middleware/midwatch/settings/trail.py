@@ -6,10 +6,10 @@ import re
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ..nearest import nearest
 from .addresses import destination
 from .kinds import Refused, kind, one_of
 from .patterns import route
-from .problem import nearest
 from .shown import shown
 
 __all__ = ["actor", "anchor", "key", "level", "mode", "route", "status", "store"]

@@ -13,9 +13,9 @@ Several servers are `host:24224,other:24224`, the preferred one first.
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
+from ...nearest import nearest
 from ..address import Address, AddressError, flag, one_line_of, seconds
 from .message import TAG
 
@@ -48,8 +48,8 @@ def _secret(text: str) -> str:
 
 def _compression(text: str) -> str:
     if text not in COMPRESSIONS:
-        near = get_close_matches(text, COMPRESSIONS, n=1)
-        raise ValueError("gzip or none" + (f"; did you mean {near[0]}?" if near else ""))
+        near = nearest(text, COMPRESSIONS)
+        raise ValueError("gzip or none" + (f"; did you mean {near}?" if near else ""))
     return text
 
 
@@ -71,7 +71,7 @@ def addresses_of(url: str) -> list[Address]:
     """
     name = url.partition(":")[0].lower()
     if name not in SCHEMES:
-        near = OTHERWISE.get(name) or next(iter(get_close_matches(name, SCHEMES, n=1)), None)
+        near = OTHERWISE.get(name) or nearest(name, SCHEMES)
         hint = f"did you mean {near}?" if near else f"known are {', '.join(SCHEMES)}"
         raise AddressError(f"{name[:40]!r} is no scheme of the forward protocol; {hint}")
     try:

@@ -14,10 +14,10 @@ URLs of syslog servers.
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from ...nearest import nearest
 from ..address import Address, AddressError, between, flag, one_line_of, seconds
 from .framing import FRAMINGS
 from .priority import FACILITIES
@@ -73,8 +73,8 @@ def _number(text: str) -> str:
 def _one_of(values: Mapping[str, Any]) -> Callable[[str], Any]:
     def read(text: str) -> Any:
         if text not in values:
-            near = get_close_matches(text, values, n=1)
-            raise ValueError(f"one of {', '.join(values)}" + (f"; did you mean {near[0]}?" if near else ""))
+            near = nearest(text, values)
+            raise ValueError(f"one of {', '.join(values)}" + (f"; did you mean {near}?" if near else ""))
         return values[text]
 
     return read
@@ -116,7 +116,7 @@ def address_of(url: str) -> Address:
 
 
 def _hint(name: str) -> str:
-    near = OTHERWISE.get(name) or next(iter(get_close_matches(name, SCHEMES, n=1)), None)
+    near = OTHERWISE.get(name) or nearest(name, SCHEMES)
     return f"did you mean {near}?" if near else f"known are {', '.join(SCHEMES)}"
 
 

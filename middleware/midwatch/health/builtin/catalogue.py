@@ -6,7 +6,7 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..resolve import nearest
+from ...nearest import suggested
 
 if TYPE_CHECKING:
     from .kind import BuiltIn
@@ -110,4 +110,4 @@ def _word(name: str) -> str:
 
 def _meant(name: str) -> str:
     meant = OTHERWISE.get(name.lower())
-    return f"; did you mean {meant!r}?" if meant else nearest(name.lower(), KINDS) or f"; known are {', '.join(KINDS)}"
+    return f"; did you mean {meant!r}?" if meant else suggested(name, KINDS) or f"; known are {', '.join(KINDS)}"

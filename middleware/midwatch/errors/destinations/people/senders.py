@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from ....destinations.address import AddressError
+from ....nearest import nearest
 from ...notices import Policy
 from . import apprise_, mail, webhook
 from .people import People
@@ -83,7 +83,7 @@ def _way(url: str) -> Any:
         # Whatever it is, it may be secret.
         raise AddressError("expected a URL, as in smtp://host/to@example.org")
     if module is None:
-        near = OTHERWISE.get(scheme) or next(iter(get_close_matches(scheme, (*OURS, *apprise_.SCHEMES), n=1)), None)
+        near = OTHERWISE.get(scheme) or nearest(scheme, (*OURS, *apprise_.SCHEMES))
         hint = f"did you mean {near}?" if near else f"known are {', '.join(OURS)}, and those of Apprise"
         raise AddressError(f"{scheme[:40]!r} is no scheme of a way to people; {hint}")
     return module
