@@ -20,6 +20,7 @@ from midwatch.audit.stores import open_store
 from midwatch.audit.writer import Writer
 from midwatch.audit.writer.ballast import BALLAST
 
+from ...small_disk import small_disk
 from .shelf import HERE, LONG, SERVICE, Shelf, actions, bodies, body, check, killed, restore, sound, streams_in
 
 PRELUDE = """
@@ -236,20 +237,8 @@ def test_a_database_that_somebody_locks_delays_nobody(url: str, folder: Path, tm
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of 32 MiB."""
-    place = tmp_path / "small"
-    place.mkdir()
-    if os.geteuid():
-        pytest.skip("only root may mount a small file system")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=32m", "midwatch-test", str(place)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"no small file system: {mounted.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with small_disk(tmp_path / "small", "32m") as place:
+        yield place
 
 
 def test_on_a_full_disk_the_ballast_is_used_and_then_losses_are_recorded(small: Path, shelf: Shelf) -> None:

@@ -16,6 +16,7 @@ from midwatch.metrics.slots import Cells, Slot, Worker
 from midwatch.metrics.slots.folder import open_slot
 from midwatch.metrics.slots.locks import take
 
+from ...small_disk import small_disk
 from .conftest import Make, Run, command
 from .worker import LABELS, WORKERS
 
@@ -281,20 +282,8 @@ def test_a_reader_disturbs_nobody_who_claims(make: Make, directory: Path) -> Non
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of 256 KiB."""
-    place = tmp_path / "small"
-    place.mkdir()
-    if os.geteuid():
-        pytest.skip("only root may mount a small file system")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "midwatch-test", str(place)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"no small file system: {mounted.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with small_disk(tmp_path / "small", "256k") as place:
+        yield place
 
 
 def test_a_full_disk_ends_no_process_and_room_is_used_when_there_is_some(
