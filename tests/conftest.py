@@ -13,6 +13,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from opentelemetry.trace import SpanKind
 
 from midwatch import ASGIMiddleware, LatencyMetrics, Plugin, RequestLog, Tracing, WSGIMiddleware, lifecycle, moments
 from midwatch.delivery import channels
@@ -24,6 +25,22 @@ from midwatch.testing import Answer, ScriptedApp, call_asgi, call_wsgi
 # A busy machine is no failure.
 hypothesis.settings.register_profile("midwatch", deadline=None)
 hypothesis.settings.load_profile("midwatch")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: processes that are started, time-outs and pauses are waited for, not worked at."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """
+    Coverage is that of examples alone: what a property test happens to reach is another thing in each run.
+
+    Tracing would also take twice the time where everything is done a hundred times over.
+    """
+    if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
+        item.add_marker(pytest.mark.no_cover)
 
 
 def pytest_collection_finish() -> None:
@@ -72,7 +89,8 @@ def _no_handlers_left() -> Iterator[None]:
         for handler in [handler for handler in logger.handlers if isinstance(handler, DeliveryHandler)]:
             if handler not in handlers:
                 logger.removeHandler(handler)
-        logger.setLevel(level)
+        if logger.level != level:  # It makes every logger of the process forget what it has worked out.
+            logger.setLevel(level)
         logger.propagate = propagate
 
 
@@ -116,6 +134,10 @@ class Observed:
 
     def plugins(self) -> tuple[Plugin, ...]:
         return Tracing(to=[self.spans.append]), RequestLog(), self.metrics
+
+    def requests(self) -> list[Any]:
+        """The spans of requests: a busy machine makes background work of what follows the last byte."""
+        return [span for span in self.spans if span.kind is SpanKind.SERVER]
 
     def count(self) -> float:
         """How many requests the histogram has counted."""

@@ -48,7 +48,7 @@ class Ears:
             block_on_close = False
 
         server = Server(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         self._servers.append(server)
         self.heard[name] = b""
         port: int = server.server_address[1]

@@ -107,6 +107,7 @@ def test_wrong_settings(capsys: pytest.CaptureFixture[str]) -> None:
         ("shop", None, 'error: "shop": expected MODULE:NAME or FILE.json\n  help: midwatch check --help\n'),
         ("shop_confg:GOOD", None, ('error: "shop_confg:GOOD": there is no module shop_confg\n'
          '  did you mean "shop_config"?\n  help: midwatch check --help\n')),
+        ("nope:app", None, 'error: "nope:app": there is no module nope\n  help: midwatch check --help\n'),
         ("shop_config:GOD", None, ('error: "shop_config:GOD": shop_config has no GOD\n  did you mean "GOOD"?\n'
          "  help: midwatch check --help\n")),
     ],
@@ -219,3 +220,90 @@ def test_colour(no_color: str, coloured: bool) -> None:
     os.close(ours)
     assert done.returncode == 2
     assert (b"\x1b[" in told) is coloured
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["rules", "--jobb", "shop"], ('midwatch rules: unrecognized arguments: --jobb\n  did you mean "--job"?\n'
+         "  help: midwatch rules --help\n")),
+        (["audit", "export", "audit.db", "-o", "x"], ("midwatch audit export: unrecognized arguments: -o x\n"
+         "  help: midwatch audit export --help\n")),
+        (["--vresion", "check"], ('midwatch: unrecognized arguments: --vresion\n  did you mean "--version"?\n'
+         "  help: midwatch --help\n")),
+    ],
+)  # fmt: skip
+def test_unknown_options(command: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command that does not know an option says so, and which one was meant."""
+    assert main(command) == 2
+    assert capsys.readouterr().err == f"error: {message}"
+
+
+@pytest.mark.parametrize(("command", "meant"), [(["chek"], "check"), (["audit", "verfy"], "verify")])
+def test_unknown_commands(command: list[str], meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A misspelt command gets the nearest right one."""
+    assert main(command) == 2
+    assert f'did you mean "{meant}"?' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["check", "rules"])
+def test_settings_of_a_flask_application(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An application whose settings are in its `config` is asked for them."""
+    Path("shop_config.py").write_text(
+        "from flask import Flask\nAPP = Flask('shop')\nAPP.config['MIDWATCH'] = {'service': {'name': 'shop'}}\n"
+        "BAD = Flask('shop')\nBAD.config['MIDWATCH'] = {'log': {'feilds': 1}}\n"
+    )
+    assert main([command, "shop_config:APP"]) == 0
+    assert "shop" in capsys.readouterr().out
+    assert main([command, "shop_config:BAD"]) == 2
+    words = capsys.readouterr().err
+    assert words.startswith("error: log.feilds: unknown setting\n")
+    assert '\n  in shop_config:BAD.config["MIDWATCH"]\n' in words
+
+
+def test_settings_of_a_module_that_does_not_start(capsys: pytest.CaptureFixture[str]) -> None:
+    """What `install` found wrong in the module is told in full, not as a line about an import."""
+    Path("shop_config.py").write_text(
+        "import midwatch\nasync def app(scope, receive, send): ...\n"
+        "midwatch.install(app, {'log': {'feilds': 1, 'leval': 2}})\n"
+    )
+    assert main(["check", "shop_config:app"]) == 2
+    words = capsys.readouterr().err
+    assert words.startswith("error: log.feilds: unknown setting\n")
+    assert 'did you mean "level"?' in words
+
+
+@pytest.mark.parametrize("command", [["rules"], ["audit", "describe"]])
+def test_wrong_targets_point_to_the_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command, "missing.json"]) == 2
+    assert capsys.readouterr().err.endswith(f"\n  help: midwatch {command[0]} --help\n")
+
+
+NAME_IT = 'name the dict that it was given, such as "orders.config:MIDWATCH"'
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("fast", ""),
+        ("watched", ""),
+        ("Flask", ""),
+        ("flask", '; or put it into config["MIDWATCH"]'),
+    ],
+)
+@pytest.mark.parametrize("given", ["", "NONE = {}\nROUTES = {'/log': 1}\nOURS = {'log': False, 'audit': False}\n"])
+@pytest.mark.parametrize("command", ["check", "rules"])
+def test_an_application_is_no_dict(
+    command: str, name: str, more: str, given: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever names it is told what to name: the settings beside it, if there are some."""
+    Path("shop_config.py").write_text(
+        "import midwatch\nfrom fastapi import FastAPI\nfrom flask import Flask\nfast = FastAPI()\n"
+        f"flask = Flask('shop')\nwatched = midwatch.install(lambda environ, start: [], {{'log': False}})\n{given}"
+    )
+    assert main([command, f"shop_config:{name}"]) == 2
+    out, words = capsys.readouterr()
+    first, where, told, run = words.splitlines()
+    assert (out, where, run) == ("", f"  in shop_config:{name}", f"  help: midwatch {command} --help")
+    assert first.startswith("error: settings: expected a dict of settings, got <")
+    assert told == ('  did you mean "shop_config:OURS"?' if given else f"  {NAME_IT}{more}")

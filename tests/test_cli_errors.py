@@ -311,6 +311,7 @@ def test_a_narrow_encoding(options: list[str]) -> None:
     assert done.stdout.isascii()
 
 
+@pytest.mark.no_cover  # Others cover what it does; tracing would double its time.
 def test_a_hundred_thousand_lines(capsys: pytest.CaptureFixture[str]) -> None:
     """Each is counted, and none is kept: what grows with the file is read from a pipe that is never whole."""
     reads, writes = os.pipe()

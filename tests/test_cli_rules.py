@@ -149,7 +149,10 @@ def test_probes_are_no_users(capsys: pytest.CaptureFixture[str]) -> None:
     asked: list[tuple[dict[str, Any], str]] = [
         ({}, "/metrics|/health|/health/.*"),
         ({"metrics": {"path": False}, "health": {"path": "/internal/h"}}, "/internal/h|/internal/h/.*"),
-        ({"health": {"profile": "k8s"}}, "/metrics|/health|/health/.*|/livez|/readyz|/startupz"),
+        (
+            {"health": {"profile": "k8s"}},
+            "/metrics|/health|/health/.*|/livez|/livez/.*|/readyz|/readyz/.*|/startupz|/startupz/.*",
+        ),
         ({"health": False}, "/metrics"),
     ]
     for settings, routes in asked:
@@ -176,3 +179,10 @@ def promtool() -> str:
     if found is None:
         pytest.skip("promtool is not there; `python -m tests.live.fetch_prometheus` fetches it")
     return found
+
+
+def test_addresses_are_for_the_scrape_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+    """Rules name no address: who gives one wanted something else."""
+    code, out, words = _run(capsys, {"service": {"name": "shop"}}, "--at", "shop:8000")
+    assert (code, out) == (2, "")
+    assert words == "error: --at: is for --scrape: rules name no address\n  help: midwatch rules --help\n"

@@ -229,6 +229,7 @@ def test_a_narrow_encoding(options: list[str]) -> None:
     assert b"\x1b" not in done.stdout
 
 
+@pytest.mark.no_cover  # Others cover what it does; tracing would double its time.
 def test_a_trace_of_a_hundred_thousand(capsys: pytest.CaptureFixture[str]) -> None:
     """Ten thousand spans are kept, the root among them although it comes last, and the rest is counted."""
     with Path("many.jsonl").open("w") as file:

@@ -55,7 +55,7 @@ def test_one_line_one_span_one_count(door: Any, signals: Any, fate: Fate) -> Non
     assert recorder.moments.count("on_request") == recorder.moments.count("on_finish") == 1
     assert recorder.exchange.outcome is fate.outcome
     (line,) = signals.lines
-    (span,) = signals.spans
+    (span,) = signals.requests()
     assert signals.count() == 1
     assert line["outcome"] == span.attributes["midwatch.outcome"] == fate.outcome
     assert line.get("http.response.status_code") == span.attributes.get("http.response.status_code") == fate.status
@@ -129,7 +129,7 @@ def test_a_plugin_that_raises_changes_nothing(door: Any, signals: Any, fate: Fat
 
     assert (answer.status, answer.chunks) == (bare.status, bare.chunks)
     assert recorder.exchange.outcome is fate.outcome
-    assert len(signals.lines) == len(signals.spans) == signals.count() == 1
+    assert len(signals.lines) == len(signals.requests()) == signals.count() == 1
 
 
 def test_cancelled_while_the_app_waits(signals: Any) -> None:

@@ -504,6 +504,23 @@ def test_django_settings(django_handlers: Any, recorder: Recorder) -> None:
     assert len(recorder.exchanges) == 1
 
 
+def test_django_knows_no_lifespan_and_is_stood_in_for(django_handlers: Any, settings: Any, recorder: Recorder) -> None:
+    """Else nothing would run before the first request, and no drain would hear of SIGTERM."""
+    app = midwatch.install(django_handlers[0](), settings)
+
+    async def serve() -> None:
+        server = cast("Any", ApplicationCommunicator)(
+            app, {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
+        )
+        for moment in ("startup", "shutdown"):
+            await server.send_input({"type": f"lifespan.{moment}"})
+            assert await server.receive_output(10) == {"type": f"lifespan.{moment}.complete"}
+        await server.wait(10)
+
+    asyncio.run(serve())
+    assert recorder.moments == ["on_startup", "on_shutdown"]
+
+
 @pytest.mark.parametrize("section", ["trace", "log", "audit"])
 def test_a_file_that_cannot_be_opened_is_told_as_a_setting(section: str, tmp_path: Any) -> None:
     """Only trying tells; the message names the file, and there is no traceback behind it."""

@@ -27,7 +27,14 @@ __all__ = ["hushed"]
 
 KEY: Final = "midwatch.hushed"
 
-TALKATIVE: Final = ("apprise", "urllib3.connectionpool", "urllib3.poolmanager", "urllib3.util.retry", "slixmpp")
+TALKATIVE: Final = (
+    "apprise",
+    "urllib3.connection",
+    "urllib3.connectionpool",
+    "urllib3.poolmanager",
+    "urllib3.util.retry",
+    "slixmpp",
+)
 
 
 def _is_ours_to_write(record: logging.LogRecord) -> bool:

@@ -87,10 +87,11 @@ def _module(name: str) -> ModuleType:
 
 
 def _nearest_module(name: str) -> str | None:
-    """A module beside the one that is missing."""
+    """A module beside the one that is missing; none of Python's own, for nobody has settings or checks there."""
     package, dot, last = name.rpartition(".")
     if not dot:
-        return nearest(last, (module.name for module in pkgutil.iter_modules()))
+        every = (module.name for module in pkgutil.iter_modules())
+        return nearest(last, (name for name in every if name not in sys.stdlib_module_names))
     path = getattr(sys.modules.get(package), "__path__", ())
     guess = nearest(last, (module.name for module in pkgutil.iter_modules(path)))
     return guess and f"{package}.{guess}"

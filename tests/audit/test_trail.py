@@ -48,6 +48,10 @@ class Keep:
             ack.set_exception(Lost("full"))
         return ack
 
+    def later(self, draft: Any, rank: Any) -> None:
+        body, detail = draft.made()
+        self.put(body, detail, "async", rank)
+
     def close(self, deadline: float) -> bool:
         return True
 

@@ -9,7 +9,7 @@ interleaved, one process working at a time, and of each variant the best round c
 | --- | --- |
 | the application, and the request it is asked | `apps`, `calls` |
 | the variants | `floor_asgi`, `floor_wsgi`, `watched`, `assembled_asgi`, `assembled_wsgi` |
-| processes and rounds | `child`, `rounds` |
+| processes and rounds | `parts`, `child`, `rounds` |
 | behind uvicorn, under load | `server`, `client`, `load` |
 | memory over many requests and paths | `memory` |
 | figures, targets and tables | `figures`, `tables` |

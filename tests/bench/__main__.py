@@ -18,4 +18,7 @@ def _package() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(import_module(f"{_package()}.cli").main(sys.argv[1:]))
+    package, arguments = _package(), sys.argv[1:]
+    parts = import_module(f"{package}.parts")
+    program = parts if arguments[:1] and arguments[0] in parts.PARTS else import_module(f"{package}.cli")
+    sys.exit(program.main(arguments))

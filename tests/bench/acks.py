@@ -114,7 +114,7 @@ async def _requests(
 
     async def one() -> None:
         nonlocal events
-        while (begun := perf_counter()) < until:
+        while (begun := perf_counter()) < until or not taken:
             for _ in range(2 if mode == "strict" else 1):
                 await _wait(writer.put(body(chance), None, mode))
                 events += 1

@@ -54,6 +54,10 @@ class ASGICaller:
         """Ask for each of *paths*."""
         self._runner.run(self.serve(app, paths))
 
+    def stop(self, app: ASGIApp) -> None:
+        """Have *app* end as with its server: it writes what it still holds."""
+        self._runner.run(_lifespan(app))
+
     async def answered(self, app: ASGIApp, path: str) -> Answer:
         """The answer to one request, on a loop that runs."""
         sent: list[Message] = []
@@ -81,6 +85,15 @@ class ASGICaller:
             "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "",
             "headers": self._headers[:], "client": (self._client, 50412), "server": ("192.0.2.1", 8000), "state": {},
         }  # fmt: skip
+
+
+async def _lifespan(app: ASGIApp) -> None:
+    told: list[Message] = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+
+    async def receive() -> Message:
+        return told.pop(0)
+
+    await app({"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}, receive, _send)
 
 
 async def _receive() -> Message:

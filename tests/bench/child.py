@@ -19,7 +19,6 @@ from . import apps, peers, watched
 from .calls import Answer, ASGICaller, WSGICaller
 from .floor_asgi import FloorASGI
 from .floor_wsgi import FloorWSGI
-from .jsonlog import JSON_LOGGER, jsonlog_asgi, jsonlog_wsgi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +27,7 @@ __all__ = ["Ask", "Hello", "Timing", "main", "pin"]
 
 WARM_UP: Final = 300
 QUIET_FROM: Final = 200
-"""Requests of a round from which on it matters whether other workers sleep: a quick run only shows that all works."""
+"""Requests of a round from which on it matters what else the process does: a quick run only shows that all works."""
 
 LEAD_IN: Final = 50
 """Requests before each round: another process has had the core and its caches."""
@@ -83,7 +82,9 @@ class Bench:
         if kind == "watched":
             self._add_watched()
         elif kind == "jsonlog":
-            self.variants[JSON_LOGGER] = Variant(jsonlog_asgi() if asgi else jsonlog_wsgi())
+            from . import jsonlog
+
+            self.variants[jsonlog.JSON_LOGGER] = Variant(jsonlog.jsonlog_asgi() if asgi else jsonlog.jsonlog_wsgi())
         elif kind.startswith("counted "):
             self._add_counted(protocol, kind.removeprefix("counted "))
         else:
@@ -136,8 +137,9 @@ class Bench:
             watched.rest()
         self._caller.time(variant.app, LEAD_IN)
         variant.settle()
-        # Garbage of the variant before; collection stays on meanwhile, as in production.
-        gc.collect()
+        if count >= QUIET_FROM:
+            # Garbage of the variant before; collection stays on meanwhile, as in production.
+            gc.collect()
         cpu = process_time()
         taken = self._caller.time(variant.app, count)
         variant.settle()

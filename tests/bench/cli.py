@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from . import child, counting, memory, polling, receiver, scraping, server, ship, sinks, soak, spans, trail
+from . import child, counting, polling, scraping, ship, soak, spans, trail
 from .figures import Row, Target, rows_of, targets_of
 from .load import Load, measure_load
 from .memory import Memory, measure_memory
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["Report", "main"]
-
-PARTS = frozenset({"acks", "child", "memory", "receiver", "scraped", "ship", "sinks", "soak", "spans", "worker"})
-"""What this program is started with to be one of its own processes."""
 
 BEHIND_UVICORN = ("bare", "floor", "midwatch", "midwatch+spans", "assembled")
 
@@ -48,33 +44,7 @@ class Report(msgspec.Struct):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the benchmark, or the part of it that another process asks for; the exit code."""
-    if arguments and arguments[0] in PARTS:
-        # Ctrl-C is for the parent, which ends us.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    match list(arguments):
-        case ["child", protocol, kind]:
-            return child.main(protocol, kind)
-        case ["serve", variant, descriptor, core]:
-            return server.main(variant, int(descriptor), None if core == "None" else int(core))
-        case ["memory", requests]:
-            return memory.main(int(requests))
-        case ["sinks", syslog, fluentd]:
-            return sinks.main(int(syslog), int(fluentd))
-        case ["ship", url, place, requests]:
-            return ship.main(url, place, int(requests))
-        case ["receiver", failing]:
-            return receiver.main(float(failing))
-        case ["spans", whose, port]:
-            return spans.main(whose, int(port))
-        case ["acks", seconds]:
-            return trail.main(float(seconds))
-        case ["worker", whose, folder, routes, requests, stay]:
-            return scraping.work(whose, folder, int(routes), int(requests), stay=stay == "stay")
-        case ["scraped", whose, folder]:
-            return scraping.main(whose, folder)
-        case ["soak", requests, port]:
-            return soak.main(int(requests), int(port))
+    """Run the benchmark; the exit code."""
     options = _options(arguments)
     try:
         if options.soak:
@@ -123,7 +93,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _soak(options: argparse.Namespace) -> int:
-    found = soak.measure_soak(2_000 if options.quick else 200_000)
+    found = soak.measure_soak(*((2_000, 2_000) if options.quick else (200_000, 20_000)))
     print(msgspec.json.encode(found).decode() if options.json else "\n".join(soak.soak_lines(found)))
     return 0 if found.whole and found.flat else 1
 
@@ -149,7 +119,7 @@ def _metrics(options: argparse.Namespace) -> int:
     if cores:
         os.sched_setaffinity(0, cores)
     scraped = scraping.measure_scraping(_tell, quick=options.quick)
-    polled = polling.measure_polling(50 if options.quick else 500, _tell)
+    polled = polling.measure_polling(*((50, 0.06) if options.quick else (500, 0.3)), _tell)
     if options.json:
         print(msgspec.json.encode([counted, scraped, polled]).decode())
     else:
@@ -181,7 +151,7 @@ def _run(options: argparse.Namespace) -> Report:
         _tell(f"memory over {count} requests")
         held = measure_memory(count)
     _tell("spans, made and sent")
-    ours, sdk, reason = spans.measure_spans(1 if options.quick else 3)
+    ours, sdk, reason = spans.measure_spans(*((1, 1) if options.quick else (3, 7)))
     if reason:
         skipped["SDK"] = reason
     targets = targets_of(tables, load, held, ours, sdk)

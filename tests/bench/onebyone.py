@@ -35,7 +35,7 @@ def one_by_one(url: str, at_once: int, seconds: float, body: Callable[[], dict[s
     def work() -> None:
         with connections:
             connection = connect()
-            while (begun := perf_counter()) < until:
+            while (begun := perf_counter()) < until or not taken:
                 event = body()
                 insert(
                     connection,

@@ -7,10 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from midwatch.asgi import ASGIMiddleware
-from midwatch.metrics import LatencyMetrics
-from midwatch.wsgi import WSGIMiddleware
-
 from . import apps
 
 __all__ = ["OURS", "PEERS", "SHARED", "counted", "versions"]
@@ -34,6 +30,10 @@ def counted(protocol: str, name: str) -> Any:
         ImportError: the package is not there.
     """
     if name == OURS:
+        from midwatch.asgi import ASGIMiddleware
+        from midwatch.metrics import LatencyMetrics
+        from midwatch.wsgi import WSGIMiddleware
+
         shared = os.environ.get(SHARED)
         metrics = LatencyMetrics(directory=None if shared is None else Path(shared))
         if protocol == "asgi":

@@ -40,18 +40,18 @@ class Polling(msgspec.Struct):
     runs: int
 
 
-def measure_polling(pollers: int, tell: Callable[[str], None]) -> Polling:
+def measure_polling(pollers: int, pause: float, tell: Callable[[str], None]) -> Polling:
     """
-    Poll an application inside its event loop, *pollers* at once.
+    Poll an application inside its event loop, *pollers* at once, every *pause* seconds.
 
     Raises:
         Broken: an answer was not one.
     """
     tell(f"{pollers} pollers of a hanging check")
-    return asyncio.run(_poll(pollers))
+    return asyncio.run(_poll(pollers, pause))
 
 
-async def _poll(pollers: int) -> Polling:
+async def _poll(pollers: int, pause: float) -> Polling:
     from midwatch.asgi import ASGIMiddleware
     from midwatch.health import HealthCheck
 
@@ -61,7 +61,7 @@ async def _poll(pollers: int) -> Polling:
         runs[0] += 1
         released.wait()
 
-    app = ASGIMiddleware(_nothing, HealthCheck(checks={"database": hangs}, timeout=1.0))
+    app = ASGIMiddleware(_nothing, HealthCheck(checks={"database": hangs}, timeout=pause / 0.3))
     alone = sorted([await _ask(app) for _ in range(20)])
     taken: list[float] = []
     burst = 0.0
@@ -69,7 +69,7 @@ async def _poll(pollers: int) -> Polling:
         started = perf_counter()
         taken += await asyncio.gather(*(_ask(app) for _ in range(pollers)))
         burst = max(burst, perf_counter() - started)
-        await asyncio.sleep(0.3)  # So that the bursts fall before and after the deadline of the check.
+        await asyncio.sleep(pause)  # So that the bursts fall before and after the deadline of the check.
     released.set()
     taken.sort()
     p50, p99 = (taken[int(len(taken) * share)] * 1e3 for share in (0.5, 0.99))

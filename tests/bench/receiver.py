@@ -69,7 +69,7 @@ def receiver(failing: float = 0.0) -> Iterator[Receiver]:
 
 
 def main(failing: float) -> int:
-    """Serve until stdin has a line; then print what was taken."""
+    """Serve until stdin has a line, then print what was taken; or until it ends."""
     taken, lock, chance = Taken(), Lock(), random.Random(11)
 
     class Handler(BaseHTTPRequestHandler):
@@ -108,8 +108,8 @@ def main(failing: float) -> int:
     server.daemon_threads = True
     Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_address[1], flush=True)
-    sys.stdin.readline()
-    print(msgspec.json.encode(taken).decode())
+    if sys.stdin.readline():  # Else who started us has gone, and nobody reads.
+        print(msgspec.json.encode(taken).decode())
     return 0
 
 

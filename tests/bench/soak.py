@@ -21,8 +21,8 @@ from .receiver import receiver
 __all__ = ["Soak", "main", "measure_soak", "soak_lines"]
 
 BATCH: Final = 1_000
-WARM_UP: Final = 60_000
-"""Requests after which the queue has been full: its size is its bound, not growth."""
+WARM_UP: Final = 3
+"""Requests, in sizes of the queue, after which it has been full: its size is its bound, not growth."""
 GROWTH: Final = 4.0
 """MiB that an allocator may keep."""
 
@@ -60,15 +60,16 @@ class Soak(msgspec.Struct):
         return self.after - self.before <= GROWTH
 
 
-def measure_soak(requests: int, failing: float = 0.5) -> Soak:
+def measure_soak(requests: int, queue: int, failing: float = 0.5) -> Soak:
     """
-    Ask in a process of its own.
+    Ask in a process of its own, whose queue holds so many spans.
 
     Raises:
         Broken: the process failed.
     """
     with receiver(failing) as collector:
-        done = subprocess.run(command("soak", str(requests), str(collector.port)), stdout=subprocess.PIPE, check=False)
+        arguments = ("soak", str(requests), str(collector.port), str(queue))
+        done = subprocess.run(command(*arguments), stdout=subprocess.PIPE, check=False)
         if done.returncode != 0:
             raise Broken(f"soak: ended with {done.returncode}; its words are above")
         collector.stop()
@@ -77,7 +78,7 @@ def measure_soak(requests: int, failing: float = 0.5) -> Soak:
     return soak
 
 
-def main(requests: int, port: int) -> int:
+def main(requests: int, port: int, queue: int) -> int:
     """Send them; print the figures as JSON."""
     ended = 0
 
@@ -86,11 +87,11 @@ def main(requests: int, port: int) -> int:
         ended += 1
 
     off = dict.fromkeys(("log", "errors", "metrics", "audit", "health"), False)
-    to = f"otlp://127.0.0.1:{port}?batch=2048&queue=20000"
+    to = f"otlp://127.0.0.1:{port}?batch={min(2_048, queue // 5)}&queue={queue}"
     app = install(apps.starlette_app(), {**off, "trace": {"to": [to, count]}})
     caller = ASGICaller()
     (channel,) = [one for one in channels if one.name.startswith("spans to otlp")]
-    _send(caller, app, WARM_UP)
+    _send(caller, app, WARM_UP * queue)
     before = resident()
     _send(caller, app, requests // 2)
     half = resident()

@@ -55,9 +55,9 @@ class SpanCost(msgspec.Struct):
     sent: float
 
 
-def measure_spans(rounds: int) -> tuple[SpanCost, SpanCost | None, str]:
+def measure_spans(rounds: int, times: int) -> tuple[SpanCost, SpanCost | None, str]:
     """
-    Ours, the SDK's, and why the latter is missing.
+    Ours, the SDK's, and why the latter is missing; the best of *rounds* processes, each of which measures *times*.
 
     Raises:
         Broken: a process failed.
@@ -67,7 +67,8 @@ def measure_spans(rounds: int) -> tuple[SpanCost, SpanCost | None, str]:
     for _ in range(rounds):
         for whose in ("midwatch", "sdk"):
             with receiver() as collector:
-                done = subprocess.run(command("spans", whose, str(collector.port)), stdout=subprocess.PIPE, check=False)
+                arguments = ("spans", whose, str(collector.port), str(times))
+                done = subprocess.run(command(*arguments), stdout=subprocess.PIPE, check=False)
             if done.returncode == 3:
                 reason = done.stdout.decode().strip()
                 continue
@@ -81,10 +82,10 @@ def measure_spans(rounds: int) -> tuple[SpanCost, SpanCost | None, str]:
     return best["midwatch"], best.get("sdk"), reason
 
 
-def main(whose: str, port: int) -> int:
+def main(whose: str, port: int, times: int) -> int:
     """Measure one of them; print the figures as JSON."""
     try:
-        made, sent = (_ours if whose == "midwatch" else _sdks)(port)
+        made, sent = (_ours if whose == "midwatch" else _sdks)(port, times)
     except ImportError as error:
         print(f"{error} (extra `bench`)")
         return 3
@@ -92,13 +93,13 @@ def main(whose: str, port: int) -> int:
     return 0
 
 
-def _ours(port: int) -> tuple[float, float]:
+def _ours(port: int, times: int) -> tuple[float, float]:
     from midwatch import Tracing, flush
     from midwatch.tracing import TracerProvider
     from midwatch.tracing.export import exporter
 
     Tracing(to=[lambda span: None])
-    made = _made(TracerProvider().get_tracer("opentelemetry.instrumentation.sqlalchemy", "0.66b1"))
+    made = _made(TracerProvider().get_tracer("opentelemetry.instrumentation.sqlalchemy", "0.66b1"), times)
     finished: list[Any] = []
     Tracing(to=[finished.append])
     _finish(TracerProvider().get_tracer("midwatch"))
@@ -110,16 +111,16 @@ def _ours(port: int) -> tuple[float, float]:
             export(span)
         flush(30)
 
-    return made, _per_span(send)
+    return made, _per_span(send, times)
 
 
-def _sdks(port: int) -> tuple[float, float]:
+def _sdks(port: int, times: int) -> tuple[float, float]:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
     provider = TracerProvider()
     provider.add_span_processor(SpanProcessor())
-    made = _made(provider.get_tracer("opentelemetry.instrumentation.sqlalchemy", "0.66b1"))
+    made = _made(provider.get_tracer("opentelemetry.instrumentation.sqlalchemy", "0.66b1"), times)
     finished: list[Any] = []
 
     class Keep(SpanProcessor):  # type: ignore[misc]
@@ -135,10 +136,10 @@ def _sdks(port: int) -> tuple[float, float]:
         for start in range(0, len(finished), BATCH):
             exporter.export(finished[start : start + BATCH])
 
-    return made, _per_span(send)
+    return made, _per_span(send, times)
 
 
-def _made(tracer: otel.Tracer) -> float:
+def _made(tracer: otel.Tracer, times: int) -> float:
     """A library's span: it looks whether anybody listens, and says what it does."""
 
     def make() -> None:
@@ -149,7 +150,7 @@ def _made(tracer: otel.Tracer) -> float:
                         for key, value in QUERY.items():
                             span.set_attribute(key, value)
 
-    return _per_span(make)
+    return _per_span(make, times)
 
 
 def _finish(tracer: otel.Tracer) -> None:
@@ -159,9 +160,9 @@ def _finish(tracer: otel.Tracer) -> None:
         span.end()
 
 
-def _per_span(work: Callable[[], object], rounds: int = 7) -> float:
+def _per_span(work: Callable[[], object], times: int) -> float:
     best = inf
-    for _ in range(rounds):
+    for _ in range(times):
         gc.collect()
         started = process_time()
         work()

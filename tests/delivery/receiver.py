@@ -10,7 +10,7 @@ from typing import Final, final
 __all__ = ["SENDER", "Receiver"]
 
 SENDER: Final = """
-import atexit, os, socket, sys, threading, time
+import os, socket, sys, threading, time
 from itertools import count
 from pathlib import Path
 from midwatch import delivery
@@ -18,9 +18,7 @@ from midwatch.delivery import Channel, channels, detour, figures, flush, spill
 from midwatch.delivery.spilling import spilling
 from midwatch.destinations import Entry
 
-delivery.LAST_WORDS = 0.2
-atexit.unregister(flush)
-atexit.register(flush, delivery.LAST_WORDS)
+delivery.last_words.__defaults__ = (0.2,)  # seconds
 port, folder = int(sys.argv[1]), Path(sys.argv[2])
 connection = None
 

@@ -77,6 +77,7 @@ def acknowledged(self, contents):
     return done
 
 spill.Spill.append = acknowledged
+print("ready", flush=True)
 for number in count(FIRST):
     put(number)
     if number % 20 == 0:
@@ -95,10 +96,10 @@ def test_kill_at_any_time_loses_nothing_that_is_on_disk(
     for life in range(4):
         process = start(WRITES.replace("FIRST", str(1_000_000 * life)))
         assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
         found: list[str] = []
         reading = threading.Thread(target=lambda out=process.stdout, found=found: found.extend(out))
         reading.start()
-        pause.wait(0.2)  # it takes so long to import
         for _ in range(chance.randint(1, 4)):
             pause.wait(chance.uniform(0.0, 0.15))  # at random is what this is about
             chance.choice([receiver.up, receiver.down])()

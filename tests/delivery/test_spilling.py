@@ -202,6 +202,7 @@ def test_nothing_is_lost_and_order_is_kept(steps: list[tuple[str, int]]) -> None
 # Memory
 
 
+@pytest.mark.no_cover  # Others cover what it does; tracing would double its time.
 def test_memory_is_flat_while_the_network_is_down(rig: Any) -> None:
     """Full spill or not: what is in memory is what there is room for, and a batch."""
     one = rig(max_bytes=1 << 20)

@@ -287,7 +287,8 @@ def test_a_break_in_place_of_a_receipt_has_it_sent_again(sender: Callable[..., S
 # Servers that give no receipts
 
 
-def test_a_server_that_never_ends_is_asked_once(sender: Callable[..., Stream]) -> None:
+def test_a_server_that_never_ends_is_asked_once(sender: Callable[..., Stream], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receipts, "STANDS", 0.05)
     with peer(never_ends) as server:
         stream = sender(server, 0.2)
         for number in range(3):
@@ -298,7 +299,10 @@ def test_a_server_that_never_ends_is_asked_once(sender: Callable[..., Stream]) -
         assert len(server.connections[0].data) > 0
 
 
-def test_without_receipts_what_its_machine_has_not_taken_has_not_arrived(sender: Callable[..., Stream]) -> None:
+def test_without_receipts_what_its_machine_has_not_taken_has_not_arrived(
+    sender: Callable[..., Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receipts, "STANDS", 0.05)
     with peer(never_ends, never_reads) as server:
         stream = sender(server, 0.2)
         stream.deliver(entries(1))

@@ -82,7 +82,7 @@ def test_who_is_turned_away_has_sent_nothing(ship: Ship, certificates: Authority
     with peer(context=certificates.context("localhost", client_ca=True)) as server:
         channel = ship(f"syslog+tls://localhost:{server.port}?ca={certificates.ca}")
         channel.put(entries(1)[0])
-        assert not flush(1.5)
+        assert not flush(0.6)
         assert channel.pending == 1
         assert server.texts() == []
         assert len(channel.leftovers()) == 1

@@ -6,7 +6,9 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from midwatch import ASGIMiddleware, WSGIMiddleware
 from midwatch.delivery import flush
@@ -16,9 +18,6 @@ from midwatch.plugin import failures
 from midwatch.testing import ScriptedApp, call_asgi, call_wsgi
 
 from .people_double import LONG, NOON, Heard, raised
-
-if TYPE_CHECKING:
-    import pytest
 
 
 class Clock:
@@ -39,6 +38,7 @@ class OtherBug(Exception):
     pass
 
 
+@pytest.mark.no_cover  # Others cover what it does; tracing would double its time.
 def test_ten_thousand_errors_of_three_kinds_through_both_doors() -> None:
     """In the time of one window: three first notices, three steps of each kind, one digest."""
     clock = Clock()

@@ -17,20 +17,12 @@ from midwatch.health.result import Status
 from midwatch.health.tolerance import Patience, Tolerance, limit
 from midwatch.testing import ScriptedApp, call_wsgi
 
+from .clock import Clock
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from midwatch.health.checks import CheckLike
-
-
-class Clock:
-    """Seconds that a test lets pass."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -165,35 +157,6 @@ def test_dead_scheduler_is_revived(door: Any, released: threading.Event) -> None
     assert released.wait(10)
 
 
-@pytest.mark.parametrize("path", ["/health", "/health/ready", "/health/live"])
-def test_frozen_scheduler(door: Any, served: Any, document: Any, clock: Clock, path: str, health_log: Any) -> None:
-    """Within max_age of a frozen scheduler what gates fails, says that it is stale, and is well again after a run."""
-    check = Check(lambda: True, ("live", "ready"), interval=10)
-    health = HealthCheck(checks={"it": check}, clock=clock)
-    app = served(health)
-    clock.now += 30
-    assert document(door.call(app, path=path))["status"] == "pass"
-    clock.now += 0.1
-    for _ in range(2):
-        told = document(door.call(app, path=path))
-        (member,) = told["checks"]["it"]
-        assert (told["status"], member["output"], member["stale"]) == ("fail", "stale: nothing new for 30 s", True)
-    assert health_log.next().text == "check it: unknown (stale: nothing new for 30 s), was pass"
-    served.run(health)
-    assert document(door.call(app, path=path))["status"] == "pass"
-    line = health_log.next()
-    assert (line.level, line.text) == ("INFO", "check it: pass, was unknown for 0 s")
-
-
-def test_frozen_scheduler_and_what_does_not_gate(door: Any, served: Any, document: Any, clock: Clock) -> None:
-    check = Check(lambda: True, scope="shared", max_age=15)
-    app = served(HealthCheck(checks={"it": check}, clock=clock))
-    clock.now += 16
-    for path in ("/health", "/health/ready"):
-        told = document(door.call(app, path=path))
-        assert (told["status"], told["checks"]["it"][0]["stale"]) == ("warn", True)
-
-
 def test_clock_steps(stepped: Any, clock: Clock) -> None:
     """A clock that steps back, as a machine's that was restored from a snapshot, stops no check."""
     check = Runs()
@@ -206,17 +169,6 @@ def test_clock_steps(stepped: Any, clock: Clock) -> None:
     clock.now += 100_000
     run(1)
     assert check.times == 3
-
-
-def test_stale_since_default() -> None:
-    """Three intervals, and always enough for a run that takes all its time."""
-    checks = {
-        "short": Check(dir, interval=1, timeout=5),
-        "long": Check(dir, interval=10),
-        "own": Check(dir, max_age=90),
-    }
-    ages = [probe.check.max_age for probe in HealthCheck(checks=checks).engine.probes]
-    assert ages == [11, 30, 90]
 
 
 def test_startup_latches(door: Any, served: Any, document: Any) -> None:

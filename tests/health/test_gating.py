@@ -176,7 +176,7 @@ def test_broken_block(door: Any, served: Any) -> None:
         (Check(dir, affects="/orders"), "affects: a list is needed, as in ['/orders']"),
         (Check(dir, affects=["orders"]), "affects: 'orders' is not a route such as '/orders/{id}'"),
         (Check(dir, tags="sql"), "tags: a list is needed, as in ['sql']"),
-        (Check(dir, ["drain"]), "groups: 'drain' is unknown"),
+        (Check(dir, ["drain"]), "groups: 'drain' is what else is served there; choose another name"),
         (Check(dir, ["a/b"]), "groups: 'a/b' is unknown"),
         (Check(dir, fail_after=0), "fail_after: 0 is neither a number of runs"),
         (Check(dir, recover_after="soon"), "recover_after: 'soon' is neither a number of runs"),

@@ -215,5 +215,5 @@ def test_names_with_odd_characters(served: Any, door: Any, document: Any, name: 
 
 @pytest.mark.parametrize("group", ["health", "drain", "liveness", "readiness"])
 def test_groups_that_would_hide_others(group: str) -> None:
-    with pytest.raises(ValueError, match="is unknown"):
+    with pytest.raises(ValueError, match="is what else is served there"):
         HealthCheck(checks={"it": Check(lambda: True, groups=[group])})

@@ -98,8 +98,9 @@ def test_private_loop(stepped: Any) -> None:
         ran.append(asyncio.get_running_loop())
 
     health = HealthCheck(checks={"it": check, "also": check})
-    call_wsgi(WSGIMiddleware(ScriptedApp().wsgi, health), path="/health")
+    app = WSGIMiddleware(ScriptedApp().wsgi, health)
     for _ in range(2):
+        call_wsgi(app, path="/health")
         stepped.run(health)
     assert ran == [private.private_loop()] * 4
 

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -71,14 +72,49 @@ def test_a_second_sigterm_ends_it_at_once(instances: Instances, server: str) -> 
     port = free_port()
     process = instances.start(server, port, DRAIN_DELAY="600")
     process.until(lambda: "SIGTERM drains" in process.said() or None)
+    # gunicorn's master tells its workers once: by hand it is the worker that is told.
+    told = next(iter(children(process.popen.pid)), process.popen.pid)
     process.popen.send_signal(signal.SIGTERM)
     process.until(lambda: ask(port, path="/health/ready") == 503 or None)
-    if server == "uvicorn":
-        process.popen.send_signal(signal.SIGTERM)
-    else:  # gunicorn's master tells its workers once: by hand it is the worker that is told.
-        (worker,) = children(process.popen.pid)
-        os.kill(worker, signal.SIGTERM)
+    until = time.monotonic() + 20
+    while process.popen.poll() is None:
+        assert time.monotonic() < until
+        with suppress(ProcessLookupError):
+            os.kill(told, signal.SIGTERM)
+        time.sleep(PAUSE)  # one that comes at once is taken for an echo
+    assert process.popen.wait() in {0, -signal.SIGTERM}
+
+
+@pytest.mark.parametrize(
+    "server", ["uvicorn", "uvicorn workers", "gunicorn sync", "gunicorn gthread", "gunicorn uvicorn"]
+)
+def test_all_processes_may_be_told_at_once(instances: Instances, server: str) -> None:
+    """As systemd does: it drains all the same, though the master tells its workers once more."""
+    port = free_port()
+    process = instances.start(server, port, DRAIN_DELAY=str(DELAY))
+    workers = children(process.popen.pid)
+    process.until(lambda: process.said().count("SIGTERM drains") >= (2 if server == "uvicorn workers" else 1) or None)
+
+    for one in (process.popen.pid, *workers):
+        os.kill(one, signal.SIGTERM)
+    signalled = time.monotonic()
+    process.until(lambda: ask(port, path="/health/ready") == 503 or None)
+    while time.monotonic() < signalled + DELAY - 0.3:
+        assert ask(port) == 200
+        assert ask(port, path="/health/ready") == 503
     assert process.popen.wait(20) in {0, -signal.SIGTERM}
+
+
+@pytest.mark.parametrize("server", ["uvicorn", "gunicorn sync", "gunicorn gthread"])
+def test_an_interrupt_ends_it_at_once(instances: Instances, server: str) -> None:
+    """Ctrl-C waits for nothing, also in the midst of a drain."""
+    port = free_port()
+    process = instances.start(server, port, DRAIN_DELAY="600")
+    process.until(lambda: "SIGTERM drains" in process.said() or None)
+    process.popen.send_signal(signal.SIGTERM)
+    process.until(lambda: ask(port, path="/health/ready") == 503 or None)
+    process.popen.send_signal(signal.SIGINT)
+    assert process.popen.wait(20) in {0, -signal.SIGTERM, -signal.SIGINT}
 
 
 @pytest.mark.parametrize("server", NOT_DRAINED)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import threading
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 import uvicorn.config
+from django.core.servers import basehttp
+from werkzeug.serving import make_server
 
 from midwatch.logs import configure_logging
 from midwatch.logs.access import LOGGERS, unmute_access_logs
+from midwatch.testing import ScriptedApp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from http.server import HTTPServer
     from pathlib import Path
 
 
@@ -48,6 +54,33 @@ def test_muting_survives_the_configuration_of_uvicorn(tmp_path: Path, capsys: py
 def _error(text: str, capsys: pytest.CaptureFixture[str]) -> str:
     logging.getLogger("uvicorn.error").error(text)
     return capsys.readouterr().err
+
+
+def flask_run() -> tuple[str, HTTPServer]:
+    return "werkzeug", make_server("127.0.0.1", 0, ScriptedApp().wsgi)
+
+
+def runserver() -> tuple[str, HTTPServer]:
+    server = basehttp.WSGIServer(("127.0.0.1", 0), basehttp.WSGIRequestHandler)
+    server.set_app(ScriptedApp().wsgi)
+    return "django.server", server
+
+
+@pytest.mark.parametrize("muted", [True, False])
+@pytest.mark.parametrize("made", [flask_run, runserver])
+def test_requests_of_development_servers_are_muted_and_where_they_listen_is_not(
+    made: Callable[[], tuple[str, HTTPServer]], tmp_path: Path, caplog: pytest.LogCaptureFixture, muted: bool
+) -> None:
+    configure(tmp_path, root=True, access_logs=not muted)
+    name, server = made()
+    with server, caplog.at_level(logging.INFO, name):
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        assert httpx.get(f"http://127.0.0.1:{server.server_port}/orders").status_code == 200
+        thread.join()
+        logging.getLogger(name).info(" * Running on http://127.0.0.1:5000")
+    assert "Running on" in caplog.text
+    assert ("/orders" in caplog.text) is not muted
 
 
 def test_they_go_on_where_somebody_wants_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

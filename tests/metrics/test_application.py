@@ -6,6 +6,7 @@ import asyncio
 import gc
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -129,7 +130,9 @@ def test_an_application_that_is_dropped_leaves_them_to_the_next_one(tmp_path: Pa
     assert scrape(call_asgi, app).value("orders_waiting") == 3
 
 
-@pytest.mark.parametrize("name", ["http_server_x", "midwatch_series", "process_x", "python_gc_collections"])
+@pytest.mark.parametrize(
+    "name", ["http_server_x", "midwatch_series", "process_x", "python_gc_collections", "health_check_x"]
+)
 def test_a_name_of_ours_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"name: '{name}' begins as names of Midwatch's own do"):
         counter(name, "Mine.")
@@ -316,3 +319,57 @@ signal.setitimer(signal.ITIMER_REAL, 0)
 assert orders.of("handler").cells[0] == hits
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_what_is_made_while_all_moves_is_shown_too(tmp_path: Path, applications: Applications, scrape: Any) -> None:
+    """A module that is imported late makes its own in one thread while another one installs."""
+    made: list[LatencyMetrics] = []
+
+    def install() -> None:
+        made.append(LatencyMetrics(registry=CollectorRegistry(), directory=tmp_path))
+
+    thread = threading.Thread(target=install)
+
+    def labels() -> Iterator[str]:
+        thread.start()
+        thread.join(0.5)  # Without the lock it would be over in this time.
+        yield "kind"
+
+    counter("orders_placed", "Orders.", labels()).add(1, "card")
+    thread.join(10)
+    assert applications.store is made[0].store
+    page = scrape(call_asgi, ASGIMiddleware(ScriptedApp().asgi, made[0]))
+    assert page.value("orders_placed_total", kind="card") == 1
+
+
+CLASSIC = [
+    "http_requests",
+    "http_request_size_bytes",
+    "http_response_size_bytes",
+    "http_request_duration_highr_seconds",
+    "http_request_duration_seconds",
+    "http_requests_inprogress",
+]
+
+
+@pytest.mark.parametrize("name", CLASSIC)
+def test_a_classic_name_of_ours_is_taken_while_it_is_shown(registry: Any, name: str) -> None:
+    """Whichever comes first, the other says so at the start; one of them would be missing on the page."""
+    gauge(f"{name}_ours", "Another.")
+    metrics = LatencyMetrics(registry=registry, names="classic")
+    with pytest.raises(ValueError, match=f"name: '{name}' is what `metrics.names` \"classic\" calls figures of"):
+        counter(name, "Requests.")
+    del metrics
+    gc.collect()
+    counter(name, "Requests.").add()
+    with pytest.raises(ValueError, match=f"names: \"classic\" has a family '{name}', and so has the application"):
+        LatencyMetrics(registry=registry, names="classic")
+    LatencyMetrics(registry=registry)
+
+
+def test_all_classic_names_are_known(registry: Any) -> None:
+    plain, classic = (
+        {family.name for family in LatencyMetrics(registry=registry, names=names).collector.collect()}
+        for names in ("otel", "classic")
+    )
+    assert classic - plain == set(CLASSIC)

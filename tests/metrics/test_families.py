@@ -266,7 +266,7 @@ def test_counters_of_this_process_count_for_all_and_gauges_that_vanish_are_gone(
             gauge.add_metric((what,), value)
         return iter((counter, gauge))
 
-    store = Store(Slot(None))
+    store = Store(Slot(None), max_series=1)  # Which bounds what strangers name, and none of these.
     own = OwnFigures(store, (source,))
 
     def shown() -> dict[str, float]:

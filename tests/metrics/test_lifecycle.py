@@ -5,14 +5,15 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.request import urlopen
 
 import pytest
 
 from midwatch import ASGIMiddleware, WSGIMiddleware, install
 from midwatch.delivery import lost
-from midwatch.metrics import LatencyMetrics, arguments
+from midwatch.metrics import LatencyMetrics, arguments, gauge
+from midwatch.metrics import application as module
 from midwatch.testing import ScriptedApp, call_asgi, call_wsgi
 
 if TYPE_CHECKING:
@@ -97,7 +98,36 @@ def test_the_slot_is_claimed_at_the_start_and_no_request_waits_for_it(
 def test_the_whole_claims_none_either(tmp_path: Path) -> None:
     """With all that the settings start by default."""
     install(ScriptedApp().asgi, {"metrics": {"directory": str(tmp_path / "figures")}, "log": False})
-    assert not list((tmp_path / "figures").glob("slot-*"))
+    assert [file for file in (tmp_path / "figures").rglob("*") if not file.is_dir()] == []
+
+
+def test_two_services_that_name_one_directory_do_not_add_up(tmp_path: Path) -> None:
+    """Each page is of one service."""
+    settings: dict[str, Any] = {"metrics": {"directory": str(tmp_path)}, "log": False, "health": False, "audit": False}
+    apps = [install(ScriptedApp().wsgi, {"service": {"name": name}, **settings}) for name in ("orders", "stock")]
+    for _ in range(3):
+        call_wsgi(apps[0], path="/sold")
+    counts = [
+        line.rpartition(" ")[2]
+        for app in apps
+        for line in call_wsgi(app, path="/metrics").body.decode().splitlines()
+        if line.startswith("http_server_request_duration_seconds_count{") and "unmatched" in line
+    ]
+    assert counts == ["3.0"]
+    for app in apps:
+        cast("Any", app).lifecycle.stop()
+
+
+def test_the_page_of_the_second_with_one_directory_has_all_families(tmp_path: Path, registry: Any) -> None:
+    """Also those that have no sample yet, of figures that the process has once: the first one's store has them."""
+    pages = []
+    both = [LatencyMetrics(registry=registry, directory=tmp_path / "figures") for _ in range(2)]
+    for metrics in both:
+        families = list(metrics.collector.collect())
+        pages.append({family.name for family in families})
+        assert len(pages[-1]) == len(families)
+    assert "midwatch_plugin_errors" in pages[0]
+    assert pages[0] == pages[1]
 
 
 def test_of_two_with_one_directory_the_one_that_serves_counts(tmp_path: Path, registry: Any) -> None:
@@ -164,3 +194,35 @@ def test_a_plugin_whose_door_was_dropped_may_have_another(tmp_path: Path) -> Non
         call_asgi(ASGIMiddleware(ScriptedApp().asgi, metrics))
         beaten_out(before)
         assert sum(sum(one.counts) for one in metrics.counted()) == number + 1
+
+
+def test_an_application_that_is_left_shows_all_when_the_first_one_is_let_go(
+    tmp_path: Path, registry: Any, monkeypatch: Any
+) -> None:
+    """What the process has one of, and the application's own, were in the store of the one that came first."""
+    mine = module.Applications()
+    monkeypatch.setattr(module, "applications", mine)
+    monkeypatch.setattr("midwatch.metrics.latency.applications", mine)
+    first, second = (LatencyMetrics(registry=registry, directory=tmp_path) for _ in range(2))
+    waiting = gauge("test_lifecycle_waiting", "Orders.")
+    for metrics in (first, second):
+        metrics.store.slot.claim()
+        metrics.pulse.now()
+    waiting.set(3)
+    before = _values(second)
+    first.let_go()
+    first.pulse.end()
+    second.pulse.now()
+    after = _values(second)
+    assert waiting.store is second.store
+    assert after["test_lifecycle_waiting"] == 3
+    lone = {"process_resident_memory_bytes", "process_threads", "midwatch_worker_open_fds", "midwatch_delivery_pending"}
+    assert lone & before.keys() <= after.keys()
+    assert "process_threads" in after
+    assert after["process_cpu_seconds_total"] >= before["process_cpu_seconds_total"]
+    second.let_go()
+    second.pulse.end()
+
+
+def _values(metrics: LatencyMetrics) -> dict[str, float]:
+    return {sample.name: sample.value for family in metrics.store.collect() for sample in family.samples}

@@ -103,12 +103,42 @@ def test_everything_else_is_refused(serve: Any, method: str, path: str, status: 
     assert ask(serve(), method, path).status == status
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [("http://127.0.0.1:9464/metrics?name[]=level", 200), ("HTTP://[::1]/metrics/", 200), ("https://a/metrics", 200),
+     ("http:///metrics", 404), ("http://a", 404), ("http://a?/metrics", 404), ("http://a/x/metrics", 404),
+     ("ftp://a/metrics", 404), ("http:/metrics", 404), ("http://a/http://a/metrics", 404), ("a/metrics", 404),
+     ("*", 404)],
+)  # fmt: skip
+def test_a_target_in_absolute_form_is_served(serve: Any, target: str, status: int) -> None:
+    """As a server must accept it (RFC 9112, section 3.2.2)."""
+    answer = raw(serve(), f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    assert answer.split(b" ", 2)[1] == str(status).encode()
+
+
+@pytest.mark.parametrize("more", [1, 1000, 500_000])
+def test_a_request_line_that_is_too_long_is_told_so(serve: Any, more: int) -> None:
+    """Also who has sent more of it than anybody reads gets the answer, and no reset."""
+    answer = raw(serve(), b"GET /metrics?" + b"x" * (listener.MAX_LINE + more) + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 414 ")
+    assert answer.endswith(b"}")
+
+
 def test_what_a_proxy_forwards_is_refused(serve: Any) -> None:
     """Here too the page is only for direct peers."""
     address = serve()
     assert ask(address, x_forwarded_for="10.0.0.1").status == 403
     assert ask(address, Via="1.1 proxy").status == 403
     assert ask(address, host="anything").status == 200
+
+
+@pytest.mark.parametrize(
+    "line", [b"x : y", b"no header", b"\xa0x: y", b"x: y\r\r", b"x: y\r z", b": y", b"x\x00: y", b"\x0bx: y"]
+)
+def test_a_line_that_is_no_header_hides_no_proxy(serve: Any, line: bytes) -> None:
+    """What stands behind it would not be read."""
+    answer = raw(serve(), b"GET /metrics HTTP/1.1\r\n" + line + b"\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n")
+    assert answer.split(b" ", 2)[1] in {b"400", b"403"}, answer[:200]
 
 
 def test_strangers_take_no_thread(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +161,7 @@ def test_strangers_take_no_thread(serve: Any, monkeypatch: pytest.MonkeyPatch) -
         b"GET " + b"/" * 70_000 + b" HTTP/1.1\r\n\r\n",
         b"GET /metrics HTTP/1.1\r\n" + b"a: b\r\n" * 200 + b"\r\n",
         b"GET /metrics HTTP/1.1\r\nx: " + b"y" * 70_000 + b"\r\n\r\n",
-        b"GET http://x/metrics HTTP/1.1\r\n\r\n",
+        b"GET http://x/none HTTP/1.1\r\n\r\n",
     ],
 )
 def test_a_request_that_is_none_is_no_news(serve: Any, sent: bytes, capfd: Any, caplog: Any) -> None:

@@ -95,3 +95,20 @@ def test_more_than_an_hour_is_ignored_and_counted(finished: Any, told: str) -> N
     samples = observed(finished, "10.0.0.1", x_request_start=told)
     assert f"{NAME}_count" not in samples
     assert samples["midwatch_queue_time_ignored_total"] == 1
+
+
+@pytest.mark.parametrize("told", [f"t={NOW - 3601}", "yesterday", "(null)", ","])
+def test_one_header_that_says_nothing_leaves_the_other(finished: Any, told: str) -> None:
+    """As of a proxy that sets the one, behind a client that may send the other."""
+    samples = observed(finished, "10.0.0.1", x_request_start=told, x_queue_start=f"{NOW - 0.5}")
+    assert samples[f"{NAME}_sum"] == pytest.approx(0.5, abs=1e-3)
+    assert samples["midwatch_queue_time_ignored_total"] == 1
+    samples = observed(finished, "10.0.0.1", x_request_start=told, x_queue_start=told)
+    assert f"{NAME}_count" not in samples
+    assert samples["midwatch_queue_time_ignored_total"] == 2
+
+
+def test_the_first_header_that_says_a_time_counts_alone(finished: Any) -> None:
+    samples = observed(finished, "10.0.0.1", x_request_start=f"{NOW - 0.25}", x_queue_start="yesterday")
+    assert samples[f"{NAME}_sum"] == pytest.approx(0.25, abs=1e-3)
+    assert samples.get("midwatch_queue_time_ignored_total", 0) == 0

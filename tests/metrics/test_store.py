@@ -172,6 +172,23 @@ def test_beyond_max_series_there_is_one_overflow_and_memory_is_flat() -> None:
     assert shown(store)["placed_total('3', 'x')"] == 2
 
 
+def test_what_no_stranger_names_is_not_bounded() -> None:
+    """Checks, channels, pools: the settings and we say how many there are."""
+    store = Store(Slot(None), max_series=1)
+    checks = store.gauge("checks", "Checks.", ("check",), bounded=False)
+    runs = store.counter("runs", "Runs.", ("check",), bounded=False)
+    families = [store.counter(f"strange{number}", "Strange.", ("who",)) for number in range(3)]
+    for number in range(22):
+        checks.set(1.0, f"c{number}")
+        runs.add(1.0, f"c{number}")
+        for family in families:
+            family.add(1.0, str(number))
+    values = shown(store)
+    assert len([name for name in values if name.startswith(("checks", "runs"))]) == 44
+    refused = {name: value for name, value in values.items() if name.startswith("midwatch_series_refused_total")}
+    assert refused == {f"midwatch_series_refused_total('strange{number}',)": 21.0 for number in range(3)}
+
+
 @pytest.mark.parametrize(
     ("merge", "together"),
     [("sum", 12.0), ("max", 7.0), ("min", 1.0), ("mean", 4.0)],
@@ -329,3 +346,51 @@ def test_a_child_that_is_kept_counts_after_a_fork(tmp_path: Path) -> None:
         [sys.executable, "-c", FORKED, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
     )
     assert (ran.stdout, ran.returncode) == ("111.0\n", 0), ran.stderr
+
+
+@pytest.mark.parametrize("merge", ["sum", "mean", "max", "min", "worker"])
+@pytest.mark.parametrize("said", [(math.inf, -math.inf), (1.7e308, 1.7e308)])
+def test_gauges_that_cannot_be_added_up_cost_no_other_family(tmp_path: Path, merge: Any, said: Any) -> None:
+    """Neither infinities of both signs, nor numbers whose sum is none."""
+    slots = [Slot(tmp_path), Slot(tmp_path)]
+    for slot, value in zip(slots, said, strict=True):
+        store = Store(slot)
+        store.gauge("level", "Level.", merge=merge).set(value)
+        store.counter("placed", "Orders.").add()
+    found = shown(store)
+    assert found["placed_total()"] == 2
+    assert any(name.startswith("level") for name in found)
+    for slot in slots:
+        slot.close()
+
+
+@pytest.mark.parametrize("merge", ["sum", "mean", "max", "min", "worker"])
+def test_what_a_dead_worker_said_last_its_heir_does_not_say(tmp_path: Path, merge: Any) -> None:
+    """Nor does it say zero, which would be the least of all, before it has said anything."""
+    slots = [Slot(tmp_path), Slot(tmp_path)]
+    for slot in slots:
+        gauge = Store(slot).gauge("level", "Level.", ("kind",), merge=merge)
+        gauge.set(7, "card")
+    slots[0].close()
+    heir = Slot(tmp_path)
+    store = Store(heir)
+    heir.claim()
+    assert heir.number == 0
+    assert [value for name, value in shown(store).items() if name.startswith("level")] == [7]
+    gauge = store.gauge("level", "Level.", ("kind",), merge=merge)
+    gauge.add(2, "card")
+    wanted = {"sum": [9], "mean": [4.5], "max": [7], "min": [2], "worker": [2, 7]}
+    assert [value for name, value in shown(store).items() if name.startswith("level")] == wanted[merge]
+    for slot in (heir, slots[1]):
+        slot.close()
+
+
+def test_what_was_declared_is_known_to_others_however_much_it_is(tmp_path: Path) -> None:
+    """As many buckets as there may be, of as many digits, and a help of any text."""
+    slots = [Slot(tmp_path), Slot(tmp_path)]
+    one, other = map(Store, slots)
+    one.histogram("seconds", "\U0001f600\0" * 128, [1.1**power / 3 for power in range(200)], ("kind",)).observe(1, "a")
+    assert shown(other)["seconds_count('a',)"] == 1
+    assert not one.slot.errors
+    for slot in slots:
+        slot.close()

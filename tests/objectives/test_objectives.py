@@ -341,3 +341,13 @@ def test_fork() -> None:
             service.after(10)
             os._exit(0 if fine and service.window("5m")["total"] == 2 else 1)
         assert os.waitpid(child, 0)[1] == 0
+
+
+def test_many_series_are_not_counted_anew() -> None:
+    """However many there are, what was counted long ago is no increase of now."""
+    increases = Increases()
+    series = [Series(route=f"/{number}", counts=(1, 0, 0, 0)) for number in range(20_001)]
+    assert not [*increases.of(series)]
+    assert not [*increases.of(series)]
+    more = [series[0]._replace(counts=(3, 0, 0, 0)), *series[1:]]
+    assert [[*increase] for _, increase in increases.of(more)] == [[2, 0, 0, 0]]

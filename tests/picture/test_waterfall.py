@@ -180,6 +180,7 @@ def test_an_unknown_time_in_another_service(build: Any) -> None:
     assert picture.remarks == ("1 span without a time that can be right, shown where the parent starts",)
 
 
+@pytest.mark.no_cover  # Others cover what it does; tracing would double its time.
 def test_ten_thousand_levels(build: Any) -> None:
     """Depth is a number at last, and neither picture grows with its square."""
     picture = build.picture(*(build.span(n, n - 1 if n > 1 else None, n * 1e-3, 10) for n in range(1, 10_001)))

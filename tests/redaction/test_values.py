@@ -215,6 +215,7 @@ SLOWER = ["key=", "password= ", "4111 ", "x=y&token=1&", "(b'cookie', b'", "--pa
           "-----BEGIN PRIVATE KEY-----"]  # fmt: skip
 
 
+@pytest.mark.no_cover  # Others cover what it does; tracing would double its time.
 @pytest.mark.parametrize("piece", SLOWER)
 def test_no_text_takes_out_of_proportion(piece: str) -> None:
     """Sixteen times the text takes about sixteen times as long; a square would take 256 times."""

@@ -246,3 +246,35 @@ def test_many_at_once(agent: AgentPort) -> None:
     for thread in threads:
         thread.join(HANG)
     assert answers == [b"up 63%\n"] * 200
+
+
+def test_a_peer_that_made_way_for_another_may_have_said_something(agent: AgentPort, service: Service) -> None:
+    """The oldest of many speaks in the same moment in which one more comes: nobody else loses the agent."""
+    asked_now, go_on = threading.Event(), threading.Event()
+
+    peers = [connected(agent) for _ in range(PEERS)]
+    for peer in peers:
+        assert LINE.fullmatch(read(peer))
+
+    class Slow:
+        def __rsub__(self, other: float) -> float:
+            return 50.0
+
+        def __float__(self) -> float:
+            asked_now.set()
+            go_on.wait(HANG)
+            return 50.0
+
+    service.score = Slow()
+    busy = connected(agent)  # One that keeps the agent busy, for which the oldest makes way.
+    assert asked_now.wait(HANG)
+    more = connected(agent)
+    peers[1].sendall(b"anything")
+    peers[1].close()
+    service.score = 37.0
+    go_on.set()
+    for peer in (busy, more):
+        assert LINE.fullmatch(read(peer))
+    assert LINE.fullmatch(asked(agent))
+    for peer in (busy, more, *peers):
+        peer.close()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,18 @@ async def app(scope, receive, send):
 """
 
 
-def asked(folder: Path, source: str, command: list[str]) -> str:
+SHOWN = """
+import midwatch
+
+def app(environ, start_response):
+    start_response("200 OK", [("content-type", "text/plain")])
+    return [b""]
+
+app = midwatch.install(app, {"metrics": {"directory": False}, "log": False})
+"""
+
+
+def asked(folder: Path, source: str, command: list[str], path: str = "") -> str:
     """What an application says of the server that *command* starts on descriptor 3."""
     (folder / "served.py").write_text(source)
     reading, writing = os.pipe()
@@ -54,7 +66,7 @@ def asked(folder: Path, source: str, command: list[str]) -> str:
     os.close(writing)
     try:
         with os.fdopen(reading) as port:
-            address = f"http://127.0.0.1:{port.readline().strip()}/"
+            address = f"http://127.0.0.1:{port.readline().strip()}/{path}"
         with urllib.request.urlopen(address, timeout=HANG) as answer:
             return answer.read().decode()  # type: ignore[no-any-return]
     finally:
@@ -80,6 +92,15 @@ UVICORN = [sys.executable, "-m", "uvicorn", "served:app", "--fd", "3"]
 )
 def test_what_a_real_server_says(tmp_path: Path, source: str, command: list[str], capacity: str) -> None:
     assert asked(tmp_path, source, command) == capacity
+
+
+def test_the_first_page_of_a_server_shows_what_it_says(tmp_path: Path) -> None:
+    """Whoever scales by it would have read a hundred of each worker."""
+    page = asked(tmp_path, SHOWN, [*GUNICORN, "--threads", "3"], "metrics").splitlines()
+    assert [line for line in page if line.startswith(("http_server_capacity ", "http_server_utilization_ratio "))] == [
+        "http_server_capacity 3.0",
+        "http_server_utilization_ratio 0.0",
+    ]
 
 
 def test_waitress(tmp_path: Path) -> None:
@@ -115,6 +136,20 @@ def test_the_setting_wins_and_the_rest_is_assumed(store: Any) -> None:
     given = Capacity(store, lambda: 50, 25)
     given.look()
     assert (given.size, given.known, given.turn(1.0)) == (25, 25, 2.0)
+
+
+def test_nothing_is_shown_before_somebody_has_asked_the_server(store: Any, value: Callable[..., float]) -> None:
+    """Unless the settings say it."""
+    assumed = Capacity(store, lambda: 50)
+    assert assumed.turn(1.0) == 0.5
+    assert not [sample for metric in store.collect() for sample in metric.samples]
+    assumed.look()
+    assert (value("http_server_capacity"), value("http_server_utilization_ratio")) == (UNKNOWN, 0.5)
+
+
+def test_a_capacity_that_is_given_is_shown_at_once(store: Any, value: Callable[..., float]) -> None:
+    Capacity(store, lambda: 50, 25).turn(1.0)
+    assert (value("http_server_capacity"), value("http_server_utilization_ratio")) == (25, 2.0)
 
 
 def test_the_share_in_use_is_that_of_the_whole_time_where_seconds_are_known(store: Any) -> None:

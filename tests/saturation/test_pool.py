@@ -96,6 +96,34 @@ def test_requests_are_the_threads_of_a_wsgi_server(store: Any) -> None:
     assert pools.turn() == 1.5
 
 
+def test_what_is_no_more_is_shown_no_more(store: Any, value: Callable[..., float]) -> None:
+    """What was taken for threads of a WSGI server before there was a loop; then the pools of a loop that is closed."""
+
+    def kinds() -> set[str]:
+        return {
+            sample.labels["pool"]
+            for metric in store.collect()
+            for sample in metric.samples
+            if sample.name.startswith("thread_pool")
+        }
+
+    pools = Pools(store, requests=lambda: 0.0, capacity=lambda: 4)
+    pools.turn()
+    assert kinds() == {"wsgi"}
+
+    async def main() -> None:
+        pools.watch(asyncio.get_running_loop())
+        pools.turn()
+        assert kinds() == {"anyio"}
+
+    asyncio.run(main())
+    pools.turn()
+    assert kinds() == set()
+    pools.forget()
+    pools.turn()
+    assert value("thread_pool_size", pool="wsgi") == 4.0
+
+
 def test_a_wsgi_server_of_unknown_size_has_no_pool(store: Any) -> None:
     assert pools_of(Pools(store, requests=lambda: 3, capacity=lambda: None)) == {}
 

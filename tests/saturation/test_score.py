@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import math
 from collections.abc import Callable
@@ -189,6 +190,24 @@ def test_overall_is_the_mean_of_the_workers(tmp_path: Any, clock: Any) -> None:
     assert idle.saturation.overall() == pytest.approx(50, abs=0.1)
     for slot in slots:
         slot.close()
+
+
+def test_overall_is_that_of_this_worker_where_the_others_cannot_be_read(
+    tmp_path: Any, clock: Any, monkeypatch: Any
+) -> None:
+    slot = Slot(tmp_path)
+    busy = Inputs(Store(slot), clock)
+    busy.active = 10
+    for _ in range(60):
+        clock.now += 1
+        busy.saturation.turn()
+
+    def fails(self: Slot) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Slot, "read", fails)
+    assert busy.saturation.overall() == pytest.approx(100, abs=0.1)
+    slot.close()
 
 
 def test_a_capacity_of_nothing(store: Any) -> None:

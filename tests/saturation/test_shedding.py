@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +55,16 @@ def test_a_request_is_shed_before_the_application(door: Any, store: Any, value: 
 def test_only_routes_that_were_named(door: Any, store: Any, method: str, path: str, status: int) -> None:
     answer = door.call(door.watch(ScriptedApp(), shedding(store)), method, path)
     assert answer.status == status
+
+
+def test_it_is_said_once_a_minute(door: Any, store: Any, clock: Any, caplog: pytest.LogCaptureFixture) -> None:
+    app = door.watch(ScriptedApp(), shedding(store, 95.0, clock=clock, chance=lambda: 0.0))
+    with caplog.at_level(logging.WARNING, "midwatch"):
+        for _ in range(3):
+            assert door.call(app, path="/search").status == 503
+        clock.now += 61
+        assert door.call(app, path="/search").status == 503
+    assert caplog.messages == ["requests are turned away: the service is 95 % saturated (told once a minute)"] * 2
 
 
 def test_head_is_answered_without_a_body(door: Any, store: Any) -> None:
@@ -168,6 +179,8 @@ def test_slow_holds_the_answer_back_on_asgi_only_and_not_too_many(store: Any, do
         {"above": float("nan")},
         {"retry_after": -1},
         {"retry_after": float("nan")},
+        {"retry_after": float("inf")},
+        {"slow": float("inf")},
         {"slow": -1},
     ],
 )

@@ -82,6 +82,12 @@ CHECK = 'expected "module:callable", a callable, or a check of ours such as "tcp
          ' "0.0.0.0:9464" or "[::]:9464", got 9464, did you mean "0.0.0.0:9464"?')),
         ({"metrics": {"listen": "0.0.0.0:99999"}},
          'metrics.listen: "0.0.0.0:99999" has no port between 1 and 65535'),
+        ({"metrics": {"listen": "0.0.0.0:9777"}, "health": {"agent": "0.0.0.0:9777"}},
+         ('health.agent: HAProxy is answered at "0.0.0.0:9777", and metrics.listen is "0.0.0.0:9777", take another'
+          " port")),
+        ({"metrics": {"listen": "[::]:09777"}, "health": {"agent": "127.0.0.1:9777"}},
+         ('health.agent: HAProxy is answered at "127.0.0.1:9777", and metrics.listen is "[::]:09777", take another'
+          " port")),
         ({"metrics": {"names": "clasic"}},
          'metrics.names: expected "otel" or "classic", got "clasic", did you mean "classic"?'),
         ({"metrics": {"labels": {"le-x": len}}},
@@ -108,8 +114,7 @@ CHECK = 'expected "module:callable", a callable, or a check of ours such as "tcp
         ({"health": {"checks": {"db": "tcp://db"}}},
          "health.checks.db: tcp: needs a host and a port, and nothing more: tcp://db:5432"),
         ({"health": {"register": ["konsul://a"]}},
-         ("health.register[0]: 'konsul' is no registry; known are consul, consul+https, eureka,"
-          " eureka+https")),
+         "health.register[0]: 'konsul' is no registry; did you mean 'consul'?"),
         ({"metrics": {"labels": {"method": len}}},
          'metrics.labels.method: "method" is a label of ours, or of Prometheus, call it something else'),
         ({"metrics": {"objectives": {"o": {"within": 0.3}}}},
@@ -226,3 +231,20 @@ CHECK = 'expected "module:callable", a callable, or a check of ours such as "tcp
 def test_refused(settings: Any, message: str) -> None:
     """Wrong settings are told by path, reason and remedy."""
     assert problem(settings) == message
+
+
+@pytest.mark.parametrize(
+    ("listen", "agent"),
+    [("0.0.0.0:9464", "0.0.0.0:9777"), ("127.0.0.1:9777", "10.0.0.5:9777"), (None, "0.0.0.0:9777"),
+     ("0.0.0.0:9777", None)],
+)  # fmt: skip
+def test_two_ports_may_be_where_they_do_not_meet(listen: str | None, agent: str | None) -> None:
+    """Other ports, or other addresses of the machine."""
+    load({"metrics": {"listen": listen}, "health": {"agent": agent}})
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "0.0.0.0", "[::]"])
+def test_one_address_has_several_names(host: str) -> None:
+    """A port of all addresses is also one of each."""
+    told = problem({"metrics": {"listen": "127.0.0.1:9777"}, "health": {"agent": f"{host}:9777"}})
+    assert told.startswith("health.agent: HAProxy is answered at")

@@ -109,6 +109,7 @@ def test_spans_gather_to_batches(collector: Collector, scheme: str) -> None:
     assert (channel.sent, channel.dropped) == (250, 0)
 
 
+@pytest.mark.no_cover  # Others cover what it does; tracing would double its time.
 def test_a_hundred_thousand_spans_in_one_trace(collector: Collector) -> None:
     """All arrive, or are counted."""
     export = exporter([f"otlp://{collector.at}?delay=0&queue=1000000"], SERVICE)
@@ -462,9 +463,10 @@ def test_a_collector_that_is_too_slow(collector: Collector) -> None:
     channel.step()
     assert channel.pending == 1
     over.set()
-    channel.hurry()
-    channel.step()
-    assert (channel.sent, channel.dropped, channel.pending) == (1, 0, 0)
+    while channel.pending:  # On a busy machine the next one may be too slow as well.
+        channel.hurry()
+        channel.step()
+    assert (channel.sent, channel.dropped) == (1, 0)
 
 
 def test_errors_are_of_delivery(collector: Collector) -> None:

@@ -463,6 +463,7 @@ def test_a_websocket_is_gone_when_it_is_over(websocket: Callable[..., Any]) -> N
     assert [reference() for reference in alive] == [None]
 
 
+@pytest.mark.no_cover  # Others cover what it does; tracing would double its time.
 def test_very_many_children(door: Any) -> None:
     """A hundred thousand spans in one request: each goes as it ends, and nothing of them is kept."""
     count = 0

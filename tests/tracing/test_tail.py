@@ -286,6 +286,7 @@ def test_losses_are_shown(door: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [(s.labels, s.value) for s in samples if s.name == "midwatch_lost_total"] == [({"what": LOST}, 2)]
 
 
+@pytest.mark.no_cover  # Others cover what it does; tracing would double its time.
 def test_a_hundred_thousand_spans(door: Any) -> None:
     """Memory stays bounded, and everything is accounted for."""
     kept = Tail(errors=True)

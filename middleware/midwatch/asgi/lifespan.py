@@ -55,8 +55,8 @@ async def lifespan(door: ASGIMiddleware, scope: Scope, receive: Receive, send: S
     except Exception as error:
         if asked and not started:
             report_outside(error, "startup")
-        if asked or door.framework.answers:
-            raise  # Starlette and FastAPI take part: what fails is their start.
+        if asked or door.framework.lifespan:
+            raise  # What fails is its start.
         logger.info("the application knows no lifespan (%s: %s); it is stood in for", type(error).__name__, error)
     finally:
         if asked:

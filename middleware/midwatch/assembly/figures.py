@@ -28,7 +28,7 @@ def directory_of(metrics: MetricSettings, service: Service) -> Path | None:
     if metrics.directory == "auto":
         return default_directory(service.name)
     with named("metrics.directory"):
-        return shared_directory(Path(metrics.directory))
+        return shared_directory(Path(metrics.directory), service.name)
 
 
 @final
@@ -63,17 +63,18 @@ class Measured:
         besides: Iterable[str],
     ) -> None:
         self._metrics = metrics
-        self._counts = counts = LatencyMetrics(
-            path=metrics.path,
-            allow=metrics.allow,
-            service=service,
-            buckets=metrics.buckets,
-            max_series=metrics.max_series,
-            directory=directory,
-            names=metrics.names,
-            labels=metrics.labels,
-            listen=metrics.listen,
-        )
+        with named("metrics"):
+            self._counts = counts = LatencyMetrics(
+                path=metrics.path,
+                allow=metrics.allow,
+                service=service,
+                buckets=metrics.buckets,
+                max_series=metrics.max_series,
+                directory=directory,
+                names=metrics.names,
+                labels=metrics.labels,
+                listen=metrics.listen,
+            )
         watch = self._watch = SaturationWatch(
             counts.store,
             active=counts.active,

@@ -46,6 +46,12 @@ def changes(before: object, after: object) -> Changes:
     return found
 
 
+def waiting(exchange: Exchange) -> bool:
+    """Whether anything does."""
+    extra = exchange._extra  # noqa: SLF001 - as below
+    return extra is not None and KEY in extra
+
+
 def taken(exchange: Exchange) -> Changes | None:
     """What waits for an event of *exchange*; from then on it is that event's."""
     extra = exchange._extra  # noqa: SLF001 - `extra` would make a dict for every request

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from ..plugin import hook_failed
 from ..service import Service
-from .api_changes import taken
+from .api_changes import taken, waiting
 from .canonical import Copy
 from .chained import Chained
 from .counts import count
 from .destinations import destination
 from .detail import split
+from .draft import Draft, lasted, lasting
 from .entry import changes_part
-from .event import SAFE, Body, event, outcome_in, service_part
+from .event import SAFE, Body, event, outcome_in, outcome_of, service_part
 from .ids import random_bits
 from .pending import pending_of, wanted
 from .rules import DEFAULT
+from .seen import Seen
 from .writer.item import Rank
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
         def put(
             self, body: Body, detail: bytes | None = None, mode: Mode = "durable", rank: Rank = Rank.DURABLE
         ) -> Ack | None: ...
+
+        def later(self, draft: Draft, rank: Rank) -> None: ...
 
         def close(self, deadline: float) -> bool: ...
 
@@ -121,14 +125,15 @@ class Emitter:
         if unlike is not None and outcome_in(exchange, entry, pending) == unlike[0]:
             return None
         time = self.clock() if entry is None else entry.time
+        seen = None if exchange is None else Seen(exchange)
         body = event(
             kind, time, self._ids(74), self._service,
-            exchange=exchange, entry=entry, about=pending if about is None else about, level=rule.level,
+            seen=seen, entry=entry, about=pending if about is None else about, level=rule.level,
         )  # fmt: skip
         if unlike is not None:
             body["amends"] = unlike[1]
-        if kind == "request" and exchange is not None:
-            self._complete(body, exchange, pending, rule, stage, code, time)
+        if kind == "request" and exchange is not None and seen is not None:
+            self._complete(body, exchange, seen, pending, rule, stage, code, time)
         count(kind, body["outcome"])
         told = body["outcome"], body["id"]
         ack = self._hand_on(body, rule, time)
@@ -136,10 +141,33 @@ class Emitter:
             wanted(exchange).told[id(self)] = told
         return ack
 
+    def afterwards(self, exchange: Exchange, rule: Rule) -> bool:
+        """
+        Hand on the event of a request that is over, to be made by who writes it; never raises.
+
+        Returns:
+            whether that can be: nothing was recorded of it, nobody waits, and no line is written.
+        """
+        store = self._store
+        if store is None or self._lines is not None or rule.mode != "async" or waiting(exchange):
+            return False
+        try:
+            seen = Seen(exchange)
+            if not lasting(seen.actor):
+                return False
+            outcome = outcome_of(seen)
+            draft = Draft(seen, self.clock(), self._ids(74), self._service, rule.level)
+            count("request", outcome)
+            store.later(draft, _rank_of_request(outcome, seen.method))
+        except Exception:
+            hook_failed(self.afterwards)
+        return True
+
     def _complete(
         self,
         body: Body,
         exchange: Exchange,
+        seen: Seen,
         pending: Pending | None,
         rule: Rule,
         stage: str | None,
@@ -157,7 +185,7 @@ class Emitter:
         strict = rule.mode == "strict"
         if stage is not None or strict:
             body["stage"] = "outcome"
-        body["duration_ms"] = max(0, (time - exchange.started_at) // 1_000_000)
+        body["duration_ms"] = lasted(time, seen)
         found = taken(exchange)
         if found:
             pending = wanted(exchange)
@@ -202,4 +230,9 @@ def _rank(body: Body, mode: Mode) -> Rank:
     if mode != "async":
         return Rank.DURABLE
     http = body.get("http")
-    return Rank.READ if http is not None and http["method"] in SAFE else Rank.WRITE
+    return Rank.WRITE if http is None else _rank_of_request(body["outcome"], http["method"])
+
+
+def _rank_of_request(outcome: str, method: str) -> Rank:
+    """That of an event that nobody waits for."""
+    return Rank.SECURITY if outcome == "denied" else Rank.READ if method in SAFE else Rank.WRITE

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ..exchange import Exchange
     from .entry import Entry, Kind
     from .pending import About
+    from .seen import Seen
 
 __all__ = [
     "DENIED", "MAX_BODY", "REFUSED", "SAFE", "Body", "encode", "event", "outcome_in", "outcome_of", "outcome_of_status",
@@ -70,7 +71,7 @@ def outcome_of_status(status: int | None) -> str:
     return "success" if status < 400 else "denied" if status in DENIED else "failure" if status < 500 else "error"
 
 
-def outcome_of(exchange: Exchange) -> str:
+def outcome_of(exchange: Exchange | Seen) -> str:
     """
     What became of the request: by its status until it is over.
 
@@ -90,7 +91,7 @@ def event(
     random: int,
     service: Body,
     *,
-    exchange: Exchange | None = None,
+    seen: Seen | None = None,
     entry: Entry | None = None,
     about: About | None = None,
     level: str = "detail",
@@ -103,7 +104,7 @@ def event(
         time: Nanoseconds since the epoch.
         random: 74 bits for the id.
         service: From `service_part`.
-        exchange: The request that it belongs to.
+        seen: The request that it belongs to.
         entry: What the application recorded.
         about: What it said of the whole request.
         level: `minimal`, `metadata` or `detail` (see `midwatch.audit.rules`).
@@ -112,11 +113,11 @@ def event(
     if entry is not None and entry.truncated:
         copy.truncated.extend(entry.truncated)
     body: Body = {
-        "action": _action(copy, exchange) if entry is None else entry.action,
-        "actor": actor_part(copy, exchange, about, named=level == "detail"),
+        "action": _action(copy, seen) if entry is None else entry.action,
+        "actor": actor_part(copy, seen, about, named=level == "detail"),
         "id": uuid7(time, random),
         "kind": kind,
-        "outcome": outcome_in(exchange, entry, about),
+        "outcome": outcome_in(seen, entry, about),
         "seq": 0,
         "service": service,
         "stream": "",
@@ -130,8 +131,8 @@ def event(
             body["tenant"] = about.tenant
         if about.reason is not None and "reason" not in body:
             body["reason"] = about.reason
-    if exchange is not None:
-        _requested(copy, body, exchange, level)
+    if seen is not None:
+        _requested(copy, body, seen, level)
     if copy.truncated:
         body["truncated"] = copy.truncated
     return body
@@ -146,30 +147,30 @@ def _recorded(body: Body, entry: Entry, level: str) -> None:
         body["changes"] = entry.changes
 
 
-def _requested(copy: Copy, body: Body, exchange: Exchange, level: str) -> None:
-    body["http"] = http_part(copy, exchange)
+def _requested(copy: Copy, body: Body, seen: Seen, level: str) -> None:
+    body["http"] = http_part(copy, seen)
     for name in ("request_id", "span_id", "trace_id"):
-        value = getattr(exchange, name)
+        value = getattr(seen, name)
         if value is not None:
             body[name] = copy.text(name, value, 128)
     if level != "minimal":
-        body["source"] = source_part(copy, exchange, agent=level == "detail")
+        body["source"] = source_part(copy, seen, agent=level == "detail")
 
 
-def outcome_in(exchange: Exchange | None, entry: Entry | None, about: About | None) -> str:
+def outcome_in(seen: Exchange | Seen | None, entry: Entry | None, about: About | None) -> str:
     """The outcome of an event: as recorded, else as the application said of the whole request, else by its status."""
     if entry is not None and entry.outcome is not None:
         return entry.outcome
     if about is not None and about.denied:
         return "denied"
-    return "unknown" if exchange is None else outcome_of(exchange)
+    return "unknown" if seen is None else outcome_of(seen)
 
 
-def _action(copy: Copy, exchange: Exchange | None) -> str:
-    if exchange is None:
+def _action(copy: Copy, seen: Seen | None) -> str:
+    if seen is None:
         return "unknown"
-    verb = "WEBSOCKET" if exchange.kind == "websocket" else exchange.method[:64]
-    return copy.text("action", f"{verb} {exchange.route or 'unmatched'}")
+    verb = "WEBSOCKET" if seen.kind == "websocket" else seen.method[:64]
+    return copy.text("action", f"{verb} {seen.route or 'unmatched'}")
 
 
 def utc(time: int) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..service import Service
+    from .draft import Draft
     from .event import Body
     from .keys import Signer
     from .writer import Ack, Mode
@@ -86,6 +87,11 @@ class Kept:
         """As `Writer.put`; checkpoints begin with the first event of a process."""
         self._checkpointer.start()
         return self._writer.put(body, detail, mode, rank)
+
+    def later(self, draft: Draft, rank: Rank) -> None:
+        """As `Writer.later`."""
+        self._checkpointer.start()
+        self._writer.later(draft, rank)
 
     def start(self) -> None:
         """Begin with checkpoints, which are made of a quiet service too."""

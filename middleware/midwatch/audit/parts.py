@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ..source import source_of
 from .canonical import Copy
 
 if TYPE_CHECKING:
-    from ..exchange import Exchange
     from ..service import Service
     from .pending import About
+    from .seen import Seen
 
 __all__ = ["IDENTITY", "actor_part", "http_part", "service_part", "source_part"]
 
@@ -20,9 +19,9 @@ IDENTITY: Final = 256
 Part = dict[str, Any]
 
 
-def actor_part(copy: Copy, exchange: Exchange | None, about: About | None, *, named: bool) -> Part:
+def actor_part(copy: Copy, seen: Seen | None, about: About | None, *, named: bool) -> Part:
     """Who acts, as far as anybody has said."""
-    actor = None if exchange is None else exchange.actor
+    actor: Any = None if seen is None else seen.actor
     if actor is None and about is not None:
         actor = about.actor
     if actor is None:
@@ -43,26 +42,25 @@ def actor_part(copy: Copy, exchange: Exchange | None, about: About | None, *, na
     return part
 
 
-def http_part(copy: Copy, exchange: Exchange) -> Part:
+def http_part(copy: Copy, seen: Seen) -> Part:
     """Method, route and status, and how much came and went."""
-    part: Part = {"method": copy.text("http", exchange.method, 64)}
-    route = exchange.route
-    if route is not None:
-        part["route"] = copy.text("http", route)
-    if exchange.status is not None:
-        part["status"] = exchange.status
-    if exchange.bytes_in:
-        part["bytes_in"] = exchange.bytes_in
-    if exchange.outcome is not None and exchange.bytes_out:
-        part["bytes_out"] = exchange.bytes_out
-    if type(exchange.close_code) is int:
-        part["close_code"] = exchange.close_code
+    part: Part = {"method": copy.text("http", seen.method, 64)}
+    if seen.route is not None:
+        part["route"] = copy.text("http", seen.route)
+    if seen.status is not None:
+        part["status"] = seen.status
+    if seen.bytes_in:
+        part["bytes_in"] = seen.bytes_in
+    if seen.outcome is not None and seen.bytes_out:
+        part["bytes_out"] = seen.bytes_out
+    if type(seen.close_code) is int:
+        part["close_code"] = seen.close_code
     return part
 
 
-def source_part(copy: Copy, exchange: Exchange, *, agent: bool) -> Part:
+def source_part(copy: Copy, seen: Seen, *, agent: bool) -> Part:
     """Where the request came from."""
-    source = source_of(exchange)
+    source = seen.source
     part: Part = {"ip": copy.text("source", source.ip, IDENTITY), "ip_trust": source.trust}
     if source.port is not None:
         part["port"] = source.port
@@ -70,8 +68,8 @@ def source_part(copy: Copy, exchange: Exchange, *, agent: bool) -> Part:
         part["peer_ip"] = copy.text("source", source.peer_ip, IDENTITY)
     if source.forwarded is not None:
         part["forwarded"] = copy.text("source", source.forwarded)
-    if agent and (told := exchange.header("user-agent")):
-        part["ua"] = copy.text("ua", told, IDENTITY)
+    if agent and seen.agent:
+        part["ua"] = copy.text("ua", seen.agent, IDENTITY)
     return part
 
 

@@ -164,8 +164,9 @@ class AuditTrail(Emitter, Plugin):
                 self._tell(exchange, None, DEFAULT)
             return
         rule = self._rule(exchange, pending)
-        if rule is not None:
-            self._tell(exchange, pending, rule)
+        if rule is None or (pending is None and exchange.kind == "http" and self.afterwards(exchange, rule)):
+            return
+        self._tell(exchange, pending, rule)
 
     def _tell(self, exchange: Exchange, pending: Pending | None, rule: Rule) -> Ack | None:
         """The event of the request itself: once, and again if it became something else."""
@@ -241,8 +242,7 @@ def _after_fork() -> None:
 
 def _at_exit() -> None:
     """A script has no door that would stop its trail."""
-    closed = [trail.close() for trail in list(_trails)]
-    if any(closed):
+    if any([trail.close() for trail in list(_trails)]):  # noqa: C419 - all of them
         flush(LAST_WORDS)
 
 

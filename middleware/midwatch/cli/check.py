@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 from ..nearest import nearest
-from ..settings import Problem, SettingsError, load
+from ..settings import Problem, SettingsError
 from ..settings.loading import in_force
 from ..settings.reference import explained, find, rows
 from ..settings.shown import literal
-from ..settings.target import read_target
 from .answer import SCHEMA, Answer, as_json, has_colour
+from .given import TARGET, given
 
 if TYPE_CHECKING:
     import argparse
@@ -28,7 +27,7 @@ def add_to(commands: Commands) -> None:
     examples = "  midwatch check orders.config:MIDWATCH\n  midwatch check settings.json --json\n"
     examples += "  midwatch check --explain log.to"
     check = commands.add_parser("check", help="validate settings and show what is in force", examples=examples)
-    check.add_argument("target", nargs="?", metavar="MODULE:NAME|FILE.json", help="a dict; nothing for the defaults")
+    check.add_argument("target", nargs="?", metavar="MODULE:NAME|FILE.json", help=TARGET)
     check.add_argument("--explain", metavar="PATH", help="explain one setting")
     check.add_argument("--json", action="store_true", help="for programs")
     check.set_defaults(run=_check)
@@ -38,13 +37,11 @@ def _check(arguments: argparse.Namespace) -> Answer:
     try:
         if arguments.explain is not None:
             return _explain(arguments)
-        with redirect_stdout(sys.stderr):  # What imported modules print is no answer.
-            given = None if arguments.target is None else read_target(arguments.target)
-            settings = load(given, arguments.target or "settings")
+        raw, settings = given(arguments.target, "midwatch check")
     except SettingsError as error:
         told = error.rendered(colour=has_colour(sys.stderr))
         return Answer(2, _refusal(error.problems) if arguments.json else "", told)
-    found = in_force(settings, given)
+    found = in_force(settings, raw)
     if arguments.json:
         rows = [setting._asdict() for setting in found]
         return Answer(0, as_json({"schema": SCHEMA, "valid": True, "settings": rows}))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Final
 
 from ..objectives import Objective
@@ -11,9 +10,9 @@ from ..objectives.besides import besides
 from ..objectives.promql import spelled
 from ..objectives.rules import rules, scrape
 from ..picture.words import counted
-from ..settings import Problem, SettingsError, load
-from ..settings.target import read_target
+from ..settings import Problem, SettingsError
 from .answer import Answer, has_colour, refused
+from .given import TARGET, given
 
 if TYPE_CHECKING:
     import argparse
@@ -41,7 +40,7 @@ def add_to(commands: Commands) -> None:
     command = commands.add_parser(
         "rules", help="recording and alert rules for Prometheus", description=about, examples=examples
     )
-    command.add_argument("target", nargs="?", metavar="MODULE:NAME|FILE.json", help="a dict; nothing for the defaults")
+    command.add_argument("target", nargs="?", metavar="MODULE:NAME|FILE.json", help=TARGET)
     command.add_argument("--job", metavar="NAME", help="Prometheus' name of the service; service.name unless given")
     command.add_argument("--scrape", action="store_true", help="print the scrape configuration instead")
     command.add_argument(
@@ -51,10 +50,10 @@ def add_to(commands: Commands) -> None:
 
 
 def _rules(arguments: argparse.Namespace) -> Answer:
+    if arguments.at and not arguments.scrape:
+        return refused(Problem("--at", "is for --scrape: rules name no address", help=HELP))
     try:
-        with redirect_stdout(sys.stderr):  # What imported modules print is no answer.
-            given = None if arguments.target is None else read_target(arguments.target)
-            settings = load(given, arguments.target or "settings")
+        _, settings = given(arguments.target, "midwatch rules")
     except SettingsError as error:
         return Answer(2, "", error.rendered(colour=has_colour(sys.stderr)))
     metrics = settings.metrics
@@ -97,9 +96,7 @@ def _objectives(metrics: MetricSettings) -> list[Objective]:
     Raises:
         ValueError: `within` of one is no bound of the histogram, so that no rule could tell.
     """
-    found = [
-        Objective(name, tuple(given.match), given.within, given.target) for name, given in metrics.objectives.items()
-    ]
+    found = [Objective(name, tuple(one.match), one.within, one.target) for name, one in metrics.objectives.items()]
     bounds = spelled(metrics.names).bounds
     for objective in found:
         objective.place(metrics.buckets)

@@ -23,10 +23,12 @@ class Framework:
 
     Attributes:
         answers: An exception that leaves the application has been answered already, or is meant for the server.
+        lifespan: The application takes part in ASGI's lifespan; of others an exception there says that it does not.
         forgets: Route and user are known when the response starts, and no longer when the exchange is over.
     """
 
     answers = False
+    lifespan = False
     forgets = False
 
     def prepare(self, app: object, moments: Moments) -> None:

@@ -29,7 +29,7 @@ class Starlette(Framework):
     """What Starlette and FastAPI leave in the scope; their outermost middleware answers for every exception."""
 
     def __init__(self, *, answers: bool = True) -> None:
-        self.answers = answers
+        self.answers = self.lifespan = answers
         self._fixed: set[str] = set()
         self._endpoints: dict[int, tuple[Any, str | None]] = {}
 

@@ -191,8 +191,10 @@ def _own(call: Call, name: str, otherwise: Any) -> Any:
 def _groups(place: str, groups: Iterable[str]) -> frozenset[str]:
     for group in _listed(f"{place}.groups", groups):
         if group not in GROUPS:
+            if group in RESERVED:
+                raise ValueError(f"{place}.groups: {group!r} is what else is served there; choose another name")
             near = suggested(group, GROUPS)
-            if near or group in RESERVED or not _name.fullmatch(group):
+            if near or not _name.fullmatch(group):
                 raise ValueError(f"{place}.groups: {group!r} is unknown{near}")
     return frozenset(groups)
 

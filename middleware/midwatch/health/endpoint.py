@@ -111,6 +111,10 @@ class HealthCheck(Plugin):
         """Run no more of them."""
         self.engine.stop()
 
+    def let_go(self) -> None:
+        """Run no more of them: nobody will ask."""
+        self.engine.let_go()
+
     def on_request(self, exchange: Exchange) -> Reply | Hold | None:
         """Answer for our paths."""
         if self.engine.idle:

@@ -12,7 +12,6 @@ import os
 import threading
 import weakref
 from contextvars import Context
-from functools import partial
 from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol, final
@@ -22,7 +21,7 @@ from .paths import groups
 from .probe import Probe
 from .result import Status
 from .teller import Teller
-from .turning import turn_on, wake_up
+from .turning import Wake, turn_on
 
 if TYPE_CHECKING:
     import asyncio
@@ -94,7 +93,7 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
         self._turning = threading.Lock()
-        self._wake = threading.Event()
+        self._wake = Wake()
         self.first = First()
 
     def forget(self) -> None:
@@ -119,11 +118,11 @@ class Engine:
         with self._lock:
             if self._stopped or (self._thread is not None and self._thread.is_alive()):
                 return
-            self._wake = threading.Event()
+            self._wake = Wake()
             # A context of its own: a check answers for every poller, and belongs to the request and the trace of none.
             run = Context().run
             # Woken when nobody holds the engine any more, to end at once.
-            reference = weakref.ref(self, partial(wake_up, self._wake))
+            reference = weakref.ref(self, self._wake.set)
             thread = threading.Thread(
                 target=run, args=(turn_on, reference, self._wake), name="midwatch-health", daemon=True
             )
@@ -142,13 +141,16 @@ class Engine:
     def stop(self) -> None:
         """Run no more checks; those on threads that run end by themselves."""
         with self._lock:
-            self._stopped = True
-            self.idle = False
+            self.let_go()
             self._thread = None
-            self._wake.set()
         with self._turning:
             for probe in self.probes:
                 probe.stop()
+
+    def let_go(self) -> None:
+        """Begin no more runs; takes no lock, and ends none."""
+        self._stopped, self.idle = True, False
+        self._wake.set()
 
     def revive(self) -> None:
         """Start again a thread that has died, for which nobody knows a reason."""
@@ -170,7 +172,7 @@ class Engine:
             pause = min(min(times, default=now + LONGEST) - self._clock(), self._let_go())
             return min(LONGEST, max(SHORTEST, pause))
 
-    def runs_in(self, wake: threading.Event) -> bool:
+    def runs_in(self, wake: Wake) -> bool:
         """Whether the thread that sleeps on *wake* is still the one."""
         return not self._stopped and wake is self._wake
 

@@ -138,6 +138,9 @@ class Probe:
                 self.state = self.state._replace(stuck=None)
             else:
                 self._cut_by = None
+                if flight.late and reading.status is not Status.FAIL:
+                    # Nobody has given it up, as where the process stood still: it may have looked long ago.
+                    reading = judge(Result("fail", "timeout"), reading.seconds)
                 self._settle(reading)
         self._settled()
 
@@ -185,7 +188,8 @@ class Probe:
         output = f"stale: nothing new for {self.check.max_age:g} s"
         if self._told is not Status.UNKNOWN:
             with self._lock:
-                self._tell(Status.UNKNOWN, output, None)
+                if self.state is state:  # Else there is news by now.
+                    self._tell(Status.UNKNOWN, output, None)
         return state._replace(status=Status.UNKNOWN, output=output, stale=True)
 
     def _tell(self, status: Status, output: str | None, error: BaseException | None) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+import contextlib
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final, Protocol, final
 
 from ..plugin import hook_failed
 
 if TYPE_CHECKING:
-    import threading
     import weakref
 
-__all__ = ["turn_on", "wake_up"]
+__all__ = ["Wake", "turn_on"]
 
 AFTER_FAILURE: Final = 1.0
 """Seconds to the next turn after one that broke."""
@@ -23,12 +24,30 @@ class Turns(Protocol):
         """Do it; the seconds until there is something to do again."""
         raise NotImplementedError
 
-    def runs_in(self, wake: threading.Event) -> bool:
+    def runs_in(self, wake: Wake) -> bool:
         """Whether the thread that sleeps on *wake* is still the one."""
         raise NotImplementedError
 
 
-def turn_on(reference: weakref.ref[Turns], wake: threading.Event) -> None:
+@final
+class Wake:
+    """What a thread sleeps on. The garbage collector may set it, in the midst of anything: it takes no lock."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[None] = SimpleQueue()
+
+    def set(self, _: object = None) -> None:
+        """End the sleep, or the next one."""
+        if self._calls.empty():
+            self._calls.put(None)
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, for so many *seconds* at most."""
+        with contextlib.suppress(Empty):
+            self._calls.get(timeout=seconds)
+
+
+def turn_on(reference: weakref.ref[Turns], wake: Wake) -> None:
     """Turn after turn."""
     while True:
         turns = reference()
@@ -41,9 +60,3 @@ def turn_on(reference: weakref.ref[Turns], wake: threading.Event) -> None:
             pause = AFTER_FAILURE
         del turns
         wake.wait(pause)
-        wake.clear()
-
-
-def wake_up(wake: threading.Event, _: object) -> None:
-    """Have it look: what it turned is gone."""
-    wake.set()

@@ -9,6 +9,7 @@ page shows them.
 from __future__ import annotations
 
 import logging
+import os
 import weakref
 from itertools import islice
 from threading import RLock
@@ -20,7 +21,7 @@ from .slots import Slot
 from .store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from prometheus_client.core import Metric
 
@@ -46,6 +47,7 @@ OURS: Final = (
     "event_loop_",
     "thread_pool_",
     "cgroup_",
+    "health_check_",
     "target_info",
 )
 """Beginnings of names that Midwatch shows itself."""
@@ -64,17 +66,64 @@ class Applications:
     def __init__(self) -> None:
         self.store = Store(Slot(None))
         self.names: set[str] = set()
-        self._lock = RLock()
         self._owner: weakref.ref[object] | None = None
+        self._taken: weakref.WeakKeyDictionary[object, frozenset[str]] = weakref.WeakKeyDictionary()
+        self.forget()
+
+    def forget(self) -> None:
+        """In a forked child: who held the lock is not there."""
+        self._lock = RLock()
+
+    def make(self, family: Callable[[Store], F]) -> F:
+        """Have a family made in the store of this moment, which stays so meanwhile."""
+        with self._lock:
+            made = family(self.store)
+            self.names.add(made.declared.name)
+            return made
+
+    def take(self, names: frozenset[str], owner: object) -> None:
+        """
+        Keep *names* for figures of *owner* as long as it lives.
+
+        Raises:
+            ValueError: the application has one of them.
+        """
+        with self._lock:
+            found = min(names & self.names, default=None)
+            if found is not None:
+                raise ValueError(
+                    f'names: "classic" has a family {found!r}, and so has the application; rename it there'
+                )
+            self._taken[owner] = names
+
+    def free(self, name: str) -> str:
+        """
+        *name*, if it is nobody else's.
+
+        Raises:
+            ValueError: it is Midwatch's.
+        """
+        if isinstance(name, str):
+            if name.startswith(OURS):
+                raise ValueError(f"name: {name!r} begins as names of Midwatch's own do; choose another")
+            if any(name in names for names in self._taken.values()):
+                raise ValueError(f'name: {name!r} is what `metrics.names` "classic" calls figures of Midwatch\'s own')
+        return name
 
     def move(self, store: Store, owner: object) -> None:
         """Count in *store* from now on, unless the owner of another one, which workers share, still lives."""
+        known = self._owner
+        if known is not None and known() is not None:
+            return
+        stay: list[str] = []
         with self._lock:
             if self._owner is None or self._owner() is None:
-                before, self.store = self.store, store
                 self._owner = weakref.ref(owner)
-                for name in before.move(store, self.names):
-                    logger.error("metrics: %r is a name of Midwatch's own; it is not counted for all workers", name)
+                if store is not self.store:
+                    before, self.store = self.store, store
+                    stay = before.move(store, self.names)
+        for name in stay:
+            logger.error("metrics: %r is a name of Midwatch's own; it is not counted for all workers", name)
 
     def leave(self, owner: object) -> None:
         """*owner* is being let go: whoever shares figures next has these too, though somebody may still hold it."""
@@ -124,7 +173,7 @@ def counter(name: str, said: str, labels: Iterable[str] = ()) -> Counter:
     Raises:
         ValueError: a name that is none, or is Midwatch's, or was declared otherwise before; what is *said* is no text.
     """
-    return _noted(applications.store.counter(_free(name), _text(said), labels))
+    return applications.make(lambda store: store.counter(applications.free(name), _text(said), labels))
 
 
 def gauge(name: str, said: str, labels: Iterable[str] = (), *, merge: Merge = "sum") -> Gauge:
@@ -134,7 +183,7 @@ def gauge(name: str, said: str, labels: Iterable[str] = (), *, merge: Merge = "s
     Raises:
         ValueError: as above, or a *merge* that is none.
     """
-    return _noted(applications.store.gauge(_free(name), _text(said), labels, merge=merge))
+    return applications.make(lambda store: store.gauge(applications.free(name), _text(said), labels, merge=merge))
 
 
 def histogram(name: str, said: str, labels: Iterable[str] = (), *, buckets: Iterable[float] = BUCKETS) -> Histogram:
@@ -150,13 +199,7 @@ def histogram(name: str, said: str, labels: Iterable[str] = (), *, buckets: Iter
     bounds = tuple(islice(buckets, MAX_BUCKETS + 1))
     if len(bounds) > MAX_BUCKETS:
         raise ValueError(f"buckets: more than {MAX_BUCKETS}, of which each is a series")
-    return _noted(applications.store.histogram(_free(name), _text(said), bounds, labels))
-
-
-def _free(name: str) -> str:
-    if isinstance(name, str) and name.startswith(OURS):
-        raise ValueError(f"name: {name!r} begins as names of Midwatch's own do; choose another")
-    return name
+    return applications.make(lambda store: store.histogram(applications.free(name), _text(said), bounds, labels))
 
 
 def _text(said: str) -> str:
@@ -165,6 +208,8 @@ def _text(said: str) -> str:
     return safe_text(said)[:MAX_TEXT]
 
 
-def _noted(family: F) -> F:
-    applications.names.add(family.declared.name)
-    return family
+def _after_fork() -> None:
+    applications.forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -7,6 +7,7 @@ matched is `none`, and what was answered by nobody counts as 5xx.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
@@ -25,13 +26,22 @@ if TYPE_CHECKING:
     from .series import SeriesTable
     from .slots import Reading
 
-__all__ = ["HIGH", "LOW", "ClassicFamilies"]
+__all__ = ["CLASSIC", "HIGH", "LOW", "ClassicFamilies"]
 
 HIGH: Final = (
     0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 7.5, 10.0, 30.0, 60.0,
 )  # fmt: skip
 LOW: Final = (0.1, 0.5, 1.0)
 """Upper bounds in seconds; those that are counted must have them all."""
+
+CLASSIC: Final = frozenset(
+    f"http_{name}"
+    for name in (
+        "requests", "request_size_bytes", "response_size_bytes", "request_duration_highr_seconds",
+        "request_duration_seconds", "requests_inprogress",
+    )
+)  # fmt: skip
+"""What the families are called."""
 
 
 @final
@@ -59,7 +69,7 @@ class ClassicFamilies:
             "Total number of requests by method, status and handler.",
             labels=("method", "status", "handler", *own),
         )
-        counts = merged(records, _by_status, lambda cells: [sum(cells[: layout.seconds])], 1)
+        counts = merged(records, _by_status, lambda cells: [sum(layout.durations(cells)[:-1])], 1)
         for labels, (count,) in counts:
             requests.add_metric(labels, count)
         yield requests
@@ -88,7 +98,9 @@ class ClassicFamilies:
             ),
         )
         under_way = sum(
-            values[0] for _, labels, values in reading.every(self._under_way) if labels[1] in {"http", "https"}
+            values[0]
+            for _, labels, values in reading.every(self._under_way)
+            if labels[1] in {"http", "https"} and not math.isnan(values[0])
         )
         yield GaugeMetricFamily("http_requests_inprogress", "Number of HTTP requests in progress.", under_way)
 
@@ -107,9 +119,10 @@ class ClassicFamilies:
 
         def cut(cells: Sequence[float]) -> list[float]:
             counts = [0.0] * (len(bounds) + 1)
-            for at, count in zip((*into, len(bounds)), cells, strict=False):
+            *had, seconds = layout.durations(cells)
+            for at, count in zip((*into, len(bounds)), had, strict=True):
                 counts[at] += count
-            return [*counts, cells[layout.seconds]]
+            return [*counts, seconds]
 
         return cut
 

@@ -8,6 +8,8 @@ of a family that only another one counts.
 from __future__ import annotations
 
 import math
+import struct
+from base64 import b85decode, b85encode
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, final
 from zlib import crc32
 
@@ -32,11 +34,19 @@ UNIT: Final = "\x1f"
 
 Merge: TypeAlias = Literal["sum", "max", "min", "mean", "worker"]
 
+
+def _sum(values: Sequence[float]) -> float:
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):  # More than a float can say, or infinities of both signs.
+        return sum(values)
+
+
 MERGES: Final[dict[str, Callable[[Sequence[float]], float]]] = {
-    "sum": math.fsum,
+    "sum": _sum,
     "max": max,
     "min": min,
-    "mean": lambda values: math.fsum(values) / len(values),
+    "mean": lambda values: _sum(values) / len(values),
 }
 
 MAX_HELP: Final = 512
@@ -74,9 +84,10 @@ class Declared(NamedTuple):
         return f"{self.name}/{crc32(shape.encode()):08x}"
 
     def texts(self) -> tuple[str, ...]:
-        """As the labels of a record."""
-        bounds = UNIT.join(map(repr, self.bounds))
-        return self.name, self.kind, self.help[:MAX_HELP], UNIT.join(self.labels), self.merge, bounds
+        """As the labels of a record, which has no room for two hundred bounds as people write them."""
+        said = self.help[:MAX_HELP].replace("\0", "\ufffd")
+        bounds = b85encode(struct.pack(f"<{len(self.bounds)}d", *self.bounds)).decode()
+        return self.name, self.kind, said, UNIT.join(self.labels), self.merge, bounds
 
     def metric(self, reading: Reading) -> Metric:
         """All samples, of all workers."""
@@ -98,7 +109,7 @@ class Declared(NamedTuple):
             if not math.isnan(values[0]):  # How a gauge says that it has nothing to say.
                 shown = (*labels, str(number)) if workers else tuple(labels)
                 found.setdefault(shown, []).append(values[0])
-        merge = MERGES.get(self.merge, math.fsum)
+        merge = MERGES.get(self.merge, _sum)
         for shown, said in found.items():
             family.add_metric(shown, merge(said))
         return family
@@ -115,9 +126,9 @@ def told(reading: Reading) -> Iterator[Declared]:
                 said,
                 tuple(labels.split(UNIT)) if labels else (),
                 merge,
-                tuple(map(float, bounds.split(UNIT))) if bounds else (),
+                tuple(bound for (bound,) in struct.iter_unpack("<d", b85decode(bounds))),
             )
-        except ValueError:
+        except (ValueError, struct.error):
             continue
 
 

@@ -30,8 +30,9 @@ class Family(Generic[C]):
 
     _kind: type[C]
 
-    def __init__(self, store: Store, declared: Declared) -> None:
+    def __init__(self, store: Store, declared: Declared, *, bounded: bool = True) -> None:
         self.store = store
+        self._bounded = bounded
         self.declared = declared
         self._key = declared.key
         self._known: dict[tuple[Any, ...], C] = {}
@@ -72,13 +73,16 @@ class Family(Generic[C]):
         with store.lock:
             child = self._series.get(labels)
             if child is None:
-                if labels and not store.room(self._key, labels):
+                if not self._room(labels):
                     store.refuse(self.declared.name)
                     return self._overflowing()
                 child = self._series[labels] = self._kind(self, labels)
             if len(self._known) < 2 * store.max_series:
                 self._known[texts] = child
             return child
+
+    def _room(self, labels: tuple[str, ...]) -> bool:
+        return not labels or not self._bounded or self.store.room(self._key, labels)
 
     def _overflowing(self) -> C:
         if self._overflow is None:
@@ -90,7 +94,7 @@ class Family(Generic[C]):
         store, labels = self.store, child.labels
         store.declare(self.declared)
         # Asked before, but not of this slot: it was claimed just now, or the process has forked since.
-        if labels and child is not self._overflow and not store.room(self._key, labels):
+        if child is not self._overflow and not self._room(labels):
             store.refuse(self.declared.name)
             overflow = self._overflowing()
             return overflow.cells or self.cells(overflow)

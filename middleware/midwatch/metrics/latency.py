@@ -25,7 +25,7 @@ from ..service import Service
 from .active import Active
 from .application import BUCKETS, applications
 from .arguments import check, checked_buckets, checked_path, own_labels, target_info, warn_of_workers
-from .classic import HIGH, ClassicFamilies
+from .classic import CLASSIC, HIGH, ClassicFamilies
 from .collector import MidwatchCollector, Shown, theirs
 from .ends import BACKGROUND, STREAM, Ends, error_type
 from .layout import INSTANT, SIZE_BUCKETS, Layout
@@ -83,7 +83,7 @@ class LatencyMetrics(Plugin):
 
     Raises:
         ValueError: a path that is none, a network that is none, buckets that do not ascend, no series at all, other
-            *names*, a label that is none, a *listen* that is no address with a port.
+            *names*, or those that the application has, a label that is none, a *listen* that is no address with a port.
         TypeError: *allow* is one string, *registry* collects nothing, a label is made by no function.
     """
 
@@ -110,8 +110,8 @@ class LatencyMetrics(Plugin):
         self._directory = directory = None if directory is None else Path(directory)
         self.store = Store(Slot(directory), max_series=max_series)
         self._count(own, names)
-        if directory is not None:
-            applications.move(self.store, self)
+        self._adopt()
+        self.pulse.each(self._adopt)
         mirror(self.store, self.pulse, directory)
         live = Live(self.store, self.pulse, self, directory)
         self.collector = MidwatchCollector(self.store, self.pulse.now)
@@ -135,6 +135,7 @@ class LatencyMetrics(Plugin):
         self._families = RequestFamilies(table)
         records = (DURATIONS, table.key, layout.size)
         if names == "classic":
+            applications.take(CLASSIC, self)
             store.show(ClassicFamilies(table, active.key))
             store.show(self._families.first_bytes, records)
         else:
@@ -142,6 +143,11 @@ class LatencyMetrics(Plugin):
         self.pulse = Pulse()
         for turn in (store.turn, table.turn, active.turn):
             self.pulse.each(turn)
+
+    def _adopt(self) -> None:
+        """Have the application's own metrics, unless somebody has them who shares figures, too."""
+        if self._directory is not None and not self.pulse.over:
+            applications.move(self.store, self)
 
     def forget(self) -> None:
         """Start afresh, in a forked child: what its parent counted is in the parent's slot."""
@@ -218,16 +224,14 @@ class LatencyMetrics(Plugin):
         acquire, release = table.acquire, table.release
         acquire()
         try:
-            cells[bucket] += 1.0
-            cells[seconds] += duration
-            cells[written] += 1.0
+            if read or body > INSTANT:
+                self._layout.count(cells, bucket, duration, body, written, read)
+            else:
+                cells[bucket] += 1.0
+                cells[seconds] += duration
+                cells[written] += 1.0
             if size:
                 cells[written_sum] += size
-            if body > INSTANT:
-                self._layout.began(cells, bucket, duration, body)
-            if read:
-                cells[self._layout.read + bisect_left(SIZE_BUCKETS, read)] += 1.0
-                cells[self._layout.read_sum] += read
             if exchange.trace_flags & 1:
                 series.sampled[bucket] = (exchange.trace_id, duration, exchange.started_at)
         finally:

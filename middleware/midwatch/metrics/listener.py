@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import sys
 import threading
@@ -35,6 +36,12 @@ MAX_LINE: Final = 65536
 HUNG_UP: Final = 0.2
 """Seconds in which a thread notices that its connection was ended."""
 
+UNREAD: Final = 64
+"""Pieces that are still read of a request that was refused before its end: a close on top of them would be a reset."""
+
+_authority: Final = re.compile(r"https?://[^/?#]+", re.IGNORECASE | re.ASCII)
+
+NO_HEADER: Final = problem(400, "Bad Request", "A line of the request is no header.")
 NOT_FOUND: Final = problem(404, "Not Found", "The metrics are elsewhere.")
 
 
@@ -159,15 +166,21 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_one_request(self) -> None:
         """Read the request, answer, and hang up."""
         self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
-        if self.raw_requestline and len(self.raw_requestline) <= MAX_LINE and self.parse_request():
+        if len(self.raw_requestline) > MAX_LINE:
+            self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
+        elif self.raw_requestline and self.parse_request():
             self.server.asked(self.connection)
             self._write(self._reply(), body=self.command != "HEAD")
 
     def _reply(self) -> Reply:
-        path, _, query = self.path.partition("?")
+        absolute = _authority.match(self.path)  # A target may name the server, too (RFC 9112, section 3.2.2).
+        path, _, query = self.path[absolute.end() if absolute else 0 :].partition("?")
         if path not in self.server.paths:
             return NOT_FOUND
         headers = self.headers
+        # Behind a line that is none the parser finds no further headers, though a proxy may have put its own there.
+        if headers.defects or headers.get_payload():
+            return NO_HEADER
         accept, accept_encoding = (", ".join(headers.get_all(name, ())) for name in ("accept", "accept-encoding"))
         direct = not any(name in headers for name in FORWARDING)
         asked = Asked(self.command, self.client_address[0], direct, query, accept, accept_encoding)
@@ -175,8 +188,13 @@ class _Handler(BaseHTTPRequestHandler):
         return (found.wait() or LATE) if isinstance(found, Hold) else found
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """A request that is none."""
+        """A request that is none, or not read to its end."""
         self._write(problem(code, HTTPStatus(code).phrase, "The request is none that this port answers."), body=True)
+        self.connection.shutdown(socket.SHUT_WR)
+        self.connection.settimeout(1.0)
+        for _ in range(UNREAD):
+            if not self.connection.recv(MAX_LINE):
+                break
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as it is called above
         """Nothing: stderr is the application's."""

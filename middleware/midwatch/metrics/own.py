@@ -18,6 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from .. import delivery, plugin
 from ..audit import figures
 from ..health import figures as health
+from .one import OneOf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -49,12 +50,15 @@ class OwnFigures:
         store: Where they go.
         sources: Each makes the families of this process anew.
         told: Counts that went there before, of which only the rest goes; kept up to date.
+
+    Attributes:
+        store: As given.
     """
 
     def __init__(
         self, store: Store, sources: Sequence[Callable[[], Iterable[Metric]]], told: Told | None = None
     ) -> None:
-        self._store = store
+        self.store = store
         self._sources = sources
         self._told: Told = {} if told is None else told
         self._set: set[tuple[str, tuple[str, ...]]] = set()
@@ -94,7 +98,7 @@ class OwnFigures:
 
     def _count(self, family: Metric) -> None:
         names = _names(family)
-        counter = self._store.counter(family.name, family.documentation, names)
+        counter = self.store.counter(family.name, family.documentation, names, bounded=False)
         if not names and not family.samples:
             return
         for key, value in _counted(family):
@@ -112,11 +116,11 @@ class OwnFigures:
             yield family.name, labels
 
     def _gauge_of(self, name: str, said: str, labels: Sequence[str] | None) -> Gauge:
-        known = self._store.known_gauge(name)
+        known = self.store.known_gauge(name)
         if known is not None:
             return known
         merge: Merge = "min" if name.endswith(WORST) else "max" if name.endswith(OLDEST) else "sum"
-        return self._store.gauge(name, said, labels or (), merge=merge)
+        return self.store.gauge(name, said, labels or (), merge=merge, bounded=False)
 
 
 _mirrors: Final[weakref.WeakValueDictionary[Path, OwnFigures]] = weakref.WeakValueDictionary()
@@ -125,19 +129,9 @@ _told: Final[dict[Path, Told]] = {}
 
 
 def mirror(store: Store, pulse: Pulse, directory: Path | None) -> None:
-    """
-    Have *pulse* copy what this process counts.
-
-    Once for each *directory*, which adds up what it is told: into the store that came first, by whichever pulse there
-    is.
-    """
-    if directory is None:
-        pulse.each(OwnFigures(store, (own_families,)).turn)
-        return
-    own = _mirrors.get(directory)
-    if own is None:
-        own = _mirrors[directory] = OwnFigures(store, (own_families,), _told.setdefault(directory, {}))
-    pulse.each(own.turn)
+    """Have *pulse* copy what this process counts; once for each *directory*, which adds up what it is told."""
+    told: Told = {} if directory is None else _told.setdefault(directory, {})
+    pulse.each(OneOf(_mirrors, directory, store, lambda: OwnFigures(store, (own_families,), told)).turn)
 
 
 def _names(family: Metric) -> tuple[str, ...]:

@@ -68,14 +68,12 @@ class QueueTime:
         proxies = exchange.proxies
         if proxies is None or not proxies.trust(exchange):
             return
-        told = next((value for value in map(exchange.header, HEADERS) if value), None)
-        if told is None:
-            return
-        began = seconds_since_epoch(told)
-        waited = None if began is None else exchange.started_at * 1e-9 - began
-        if waited is None or waited > MOST:
+        for told in filter(None, map(exchange.header, HEADERS)):
+            began = seconds_since_epoch(told)
+            waited = None if began is None else exchange.started_at * 1e-9 - began
+            if waited is not None and waited <= MOST:
+                # Less than nothing where its clock is ahead of ours: then there was no wait to speak of.
+                self.latest = max(0.0, waited)
+                self._waits.observe(self.latest)
+                return
             self._ignored.add()
-            return
-        # Less than nothing where its clock is ahead of ours: then there was no wait to speak of.
-        self.latest = max(0.0, waited)
-        self._waits.observe(self.latest)

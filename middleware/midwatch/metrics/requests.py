@@ -43,7 +43,7 @@ class RequestFamilies:
     def counted(self, reading: Reading) -> list[Counted]:
         """Requests by method, route, status and error type; labels of the operator's own are merged."""
         layout = self._layout
-        series = merged(self._records(reading), lambda labels: labels[:4], layout.durations, layout.first)
+        series = merged(self._records(reading), lambda labels: labels[:4], layout.durations, layout.seconds + 1)
         return [
             Counted(method, route, status, error, cells[:-1], cells[-1])
             for (method, route, status, error), cells in series
@@ -80,7 +80,7 @@ class RequestFamilies:
             "Seconds from the request to the start of its response.",
             _by_route(self._table.labels),
             self._layout.bounds,
-            Rows(merged(answered, _by_route, self._layout.first_bytes, self._layout.first)),
+            Rows(merged(answered, _by_route, self._layout.first_bytes, self._layout.seconds + 1)),
         )
 
     def _durations(self, records: Iterable[Labelled], reading: Reading) -> Metric:
@@ -92,7 +92,8 @@ class RequestFamilies:
             self._table.labels,
             self._layout.bounds,
             Rows(
-                _Cut(records, self._layout.first), (lambda labels: _shown(exemplars.get(labels))) if exemplars else None
+                _Cut(records, self._layout.durations),
+                (lambda labels: _shown(exemplars.get(labels))) if exemplars else None,
             ),
         )
 
@@ -108,15 +109,15 @@ class RequestFamilies:
 
 @final
 class _Cut:
-    """*records* up to a cell, each time one goes through them."""
+    """Of *records* what *cut* makes of their cells, each time one goes through them."""
 
-    def __init__(self, records: Iterable[Labelled], end: int) -> None:
+    def __init__(self, records: Iterable[Labelled], cut: Callable[[Sequence[float]], Sequence[float]]) -> None:
         self._records = records
-        self._end = end
+        self._cut = cut
 
     def __iter__(self) -> Iterator[Labelled]:
-        end = self._end
-        return ((labels, cells[:end]) for labels, cells in self._records)
+        cut = self._cut
+        return ((labels, cut(cells)) for labels, cells in self._records)
 
 
 def _by_route(labels: tuple[str, ...]) -> tuple[str, ...]:

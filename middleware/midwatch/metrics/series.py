@@ -35,7 +35,7 @@ LABELS: Final = ("http_request_method", "http_route", "http_response_status_code
 UNMATCHED: Final = "unmatched"
 """`http_route` of what no route matched: strangers choose those paths."""
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the layout."""
 
 EXEMPLAR: Final = 5
@@ -166,7 +166,7 @@ class SeriesTable:
 
     def _made(self, labels: tuple[str, ...]) -> Series:
         cells = self._store.slot.cells(self.key, labels, self.layout.size)
-        return Series(labels, cells, cells[self.layout.seconds])
+        return Series(labels, cells, self.layout.spent(cells))
 
     def _overflowing(self) -> Series:
         if self._overflow is None:
@@ -178,8 +178,8 @@ class SeriesTable:
 
     def taken(self) -> float:
         """Seconds that requests of this process took which are over; websockets are left out."""
-        at = self.layout.seconds
-        return self.elsewhere + sum(series.cells[at] - series.found for series in self._every())
+        spent = self.layout.spent
+        return self.elsewhere + sum(spent(series.cells) - series.found for series in self._every())
 
     def _every(self) -> list[Series]:
         with self._store.lock:

@@ -42,7 +42,8 @@ class Store:
 
     Args:
         slot: Of this worker.
-        max_series: Label sets of one family that this worker, and those before it in its slot, may make.
+        max_series: Label sets of one family that this worker, and those before it in its slot, may make; of one whose
+            label values strangers choose. Others are not *bounded*: settings and code say how many they have.
 
     Attributes:
         lock: Held while a figure is changed. Reentrant: the garbage collector may end a dropped response, and with it
@@ -62,8 +63,12 @@ class Store:
         self._looked: set[str] = set()
         self._sources: list[Callable[[Reading], Iterable[Metric]]] = []
         self._records: dict[str, tuple[str, int]] = {}
+        self._beside: dict[str, Declared] = {}
         self._refused = self.counter(
-            "midwatch_series_refused", "Observations that went into an overflow, for want of room.", ("family",)
+            "midwatch_series_refused",
+            "Observations that went into an overflow, for want of room.",
+            ("family",),
+            bounded=False,
         )
         _stores.add(self)
 
@@ -89,16 +94,18 @@ class Store:
         for family in self._families.copy().values():
             family.forget()
 
-    def counter(self, name: str, said: str, labels: Iterable[str] = ()) -> Counter:
+    def counter(self, name: str, said: str, labels: Iterable[str] = (), *, bounded: bool = True) -> Counter:
         """
         The counter called *name*, without `_total`.
 
         Raises:
             ValueError: a name or a label that is none, or one that was declared otherwise.
         """
-        return self._family(Counter, Declared(checked_name(name), "counter", said, checked_labels(labels)))
+        return self._family(Counter, Declared(checked_name(name), "counter", said, checked_labels(labels)), bounded)
 
-    def gauge(self, name: str, said: str, labels: Iterable[str] = (), *, merge: Merge = "sum") -> Gauge:
+    def gauge(
+        self, name: str, said: str, labels: Iterable[str] = (), *, merge: Merge = "sum", bounded: bool = True
+    ) -> Gauge:
         """
         The gauge called *name*; only what living workers say is shown, merged or, with `"worker"`, by worker.
 
@@ -107,9 +114,12 @@ class Store:
         """
         if merge not in MERGES:
             raise ValueError(f"merge: {merge!r} is none of {', '.join(MERGES)}")
-        return self._family(Gauge, Declared(checked_name(name), "gauge", said, checked_labels(labels), merge))
+        declared = Declared(checked_name(name), "gauge", said, checked_labels(labels), merge)
+        return self._family(Gauge, declared, bounded)
 
-    def histogram(self, name: str, said: str, buckets: Iterable[float], labels: Iterable[str] = ()) -> Histogram:
+    def histogram(
+        self, name: str, said: str, buckets: Iterable[float], labels: Iterable[str] = (), *, bounded: bool = True
+    ) -> Histogram:
         """
         The histogram called *name*, with these upper bounds.
 
@@ -121,13 +131,13 @@ class Store:
         if not bounds or not all(low < high for low, high in zip((float("-inf"), *bounds), bounds, strict=False)):
             raise ValueError(f"buckets: {bounds} do not ascend")
         declared = Declared(checked_name(name), "histogram", said, checked_labels(labels), bounds=bounds)
-        return self._family(Histogram, declared)
+        return self._family(Histogram, declared, bounded)
 
-    def _family(self, kind: type[F], declared: Declared) -> F:
+    def _family(self, kind: type[F], declared: Declared, bounded: bool) -> F:
         with self.lock:
             family = self._families.get(declared.name)
             if family is None:
-                family = self._families[declared.name] = kind(self, declared)
+                family = self._families[declared.name] = kind(self, declared, bounded=bounded)
             elif family.declared._replace(help="") != declared._replace(help=""):
                 raise ValueError(f"name: {declared.name!r} was declared otherwise: {family.declared}")
             assert isinstance(family, kind)
@@ -170,12 +180,16 @@ class Store:
         if records is not None:
             self._records[records[0]] = records[1:]
 
+    def beside(self, other: Store) -> None:
+        """Show the families of *other*, which counts for this process in the same place, also without any sample."""
+        self._beside = self._beside | {name: family.declared for name, family in other._families.copy().items()}
+
     def collect(self) -> Iterator[Metric]:
         """All families of all workers; nothing is locked."""
         reading = self.slot.read()
         series = GaugeMetricFamily("midwatch_series", "Label sets of a family, of all workers.", labels=("family",))
         known = {name: family.declared for name, family in self._families.copy().items()}
-        for declared in sorted(told(reading)):
+        for declared in (*sorted(told(reading)), *self._beside.values()):
             known.setdefault(declared.name, declared)
         for declared in known.values():
             metric = declared.metric(reading)

@@ -53,8 +53,8 @@ class Upkeep:
         self._pulse.over = True
 
     def _leave(self) -> None:
-        self._quiet()
         self._slot.close()
+        self._quiet()
 
     def _quiet(self) -> None:
         if self._port is not None:

@@ -139,15 +139,16 @@ def general(names: Names, chosen: str, besides: Sequence[str], *, audit: bool, h
         "page",
         "{{ $value | humanizePercentage }} of the requests to {{ $labels.job }} end with an error.",
     )
-    return [_rule(alert, chosen) for alert in (errors, *ALERTS) if alert.part not in without]
+    where = f"{{{chosen}}}" if chosen else ""
+    others = [alert._replace(expr=alert.expr.replace("{JOB}", where)) for alert in ALERTS if alert.part not in without]
+    return [_rule(alert) for alert in (errors, *others)]
 
 
-def _rule(alert: _Alert, chosen: str) -> dict[str, Any]:
-    wait = {"for": alert.wait} if alert.wait else {}
+def _rule(alert: _Alert) -> dict[str, Any]:
     return {
         "alert": f"Midwatch{alert.name}",
-        "expr": alert.expr.replace("{JOB}", f"{{{chosen}}}" if chosen else ""),
-        **wait,
+        "expr": alert.expr,
+        **({"for": alert.wait} if alert.wait else {}),
         "labels": {"severity": alert.severity},
         "annotations": {"summary": alert.summary},
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..health.paths import KUBERNETES
+
 if TYPE_CHECKING:
     from ..settings import Settings
 
@@ -16,8 +18,8 @@ def besides(settings: Settings) -> list[str]:
     if settings.metrics is not None and settings.metrics.path is not None:
         found.append(settings.metrics.path)
     if settings.health is not None:
-        base = settings.health.path.rstrip("/")
-        found += [base, f"{base}/*"] if base else ["/", "/live", "/ready", "/startup"]
+        bases = [settings.health.path]
         if settings.health.profile == "k8s":
-            found += ["/livez", "/readyz", "/startupz"]
+            bases += KUBERNETES.values()
+        found += [path for base in bases for path in (base, f"{base}/*")]  # Below it is each check, answered with 503.
     return found

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["Increases"]
 
 MOST: Final = 20_000
-"""Series that are remembered; `metrics.max_series` keeps them far below, unless their labels change for ever."""
+"""Series that are remembered besides those that are still counted; whose labels change for ever has more."""
 
 Key: TypeAlias = "tuple[str, str | None, str | int | None, str | None]"
 
@@ -32,16 +32,20 @@ class Increases:
     def of(self, counted: Iterable[Counted]) -> Iterator[tuple[Counted, Sequence[float]]]:
         """Every series that has increased, and its increase by bucket."""
         before, first = self._before, self._before is None
-        if before is None or len(before) > MOST:
+        if before is None:
             before = self._before = {}
+        seen: set[Key] = set()
         for series in counted:
             key = series.method, series.route, series.status, series.error_type
+            seen.add(key)
             now = tuple(series.counts)
             then = before.get(key)
             before[key] = now
             if first or now == then:
                 continue
             yield series, now if then is None else _increase(then, now)
+        if len(before) > MOST:
+            self._before = {key: before[key] for key in seen}
 
 
 def _increase(then: Sequence[float], now: Sequence[float]) -> Sequence[float]:

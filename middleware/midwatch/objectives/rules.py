@@ -125,7 +125,7 @@ def _alerts(objective: Objective, job: str) -> Iterator[dict[str, Any]]:
         yield {
             "alert": f"MidwatchObjectiveBurns{'Fast' if burn.severity == 'page' else 'Slowly'}",
             "expr": f"{RECORD}{burn.long}{{{chosen}}} > {limit}\nand {RECORD}{burn.short}{{{chosen}}} > {limit}",
-            "labels": {"objective": objective.name, "severity": burn.severity, "long_window": burn.long},
+            "labels": {"objective": _literal(objective.name), "severity": burn.severity, "long_window": burn.long},
             "annotations": {
                 "summary": f"{subject} is spent {_faster(factor)} it may be.",
                 "description": f"{{{{ $value | humanizePercentage }}}} of its requests were bad in {burn.long};"

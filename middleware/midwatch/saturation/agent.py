@@ -153,8 +153,8 @@ class AgentPort:
                 for key, _ in selector.select(LINGERS if peers else None):
                     if key.fileobj is listening:
                         self._welcome(listening, selector, peers)
-                    else:
-                        _listen(key.fileobj, selector, peers)  # type: ignore[arg-type]
+                    elif key.fileobj in peers:  # And has not just made way for another.
+                        _listen(key.fileobj, selector, peers)
                 for peer in [peer for peer, until in peers.items() if until <= monotonic()]:
                     _leave(peer, selector, peers)
             for peer in list(peers):

@@ -139,6 +139,7 @@ class Capacity:
         self._active, self._busy, self._given, self._unknown = active, busy, given, unknown
         self._spent: float | None = None
         self._detected: int | None = None
+        self._asked = given is not None
         self._capacity = store.gauge("http_server_capacity", "Requests that all workers serve at once.").of()
         self._ratio = store.gauge(
             "http_server_utilization_ratio", "Share of the capacity that is in use.", merge="mean"
@@ -158,17 +159,20 @@ class Capacity:
         """Ask the server; once it runs."""
         if self._given is None:
             self._detected = detected()
+            self._asked = True
+        self.turn(0.0)
 
     def turn(self, seconds: float) -> float:
         """
-        Note the figures of now, so many *seconds* after the last.
+        Note the figures of now, so many *seconds* after the last; none before the server was asked.
 
         Returns:
             the share in use, from 0; above 1 where more is under way than it was thought to bear.
         """
         used = self._under_way(seconds) / self.size
-        self._capacity.set(self.size)
-        self._ratio.set(used)
+        if self._asked:
+            self._capacity.set(self.size)
+            self._ratio.set(used)
         return used
 
     def _under_way(self, seconds: float) -> float:

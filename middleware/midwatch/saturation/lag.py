@@ -74,7 +74,9 @@ class LoopWatch:
         if not (threshold > 0 and period > 0):
             raise ValueError(f"lag: {threshold} s, looked at every {period} s, can never be exceeded")
         self._lags = store.histogram("event_loop_lag_seconds", "How late event loops are.", BUCKETS).of()
-        self._blocks = store.counter("event_loop_blocked", "Times that an event loop was blocked.", ("cause",))
+        self._blocks = store.counter(
+            "event_loop_blocked", "Times that an event loop was blocked.", ("cause",), bounded=False
+        )
         self._threshold, self._period, self._clock = threshold, period, clock
         self._blocking = Blocking(clock)
         self.forget()

@@ -10,6 +10,7 @@ Thread pools: how many of their threads are busy, and how much waits for one.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import weakref
@@ -75,9 +76,9 @@ class Pools:
         capacity: Callable[[], int | None] = lambda: None,
     ) -> None:
         labels = ("pool",)
-        self._busy = store.gauge("thread_pool_busy", "Threads at work.", labels)
-        self._size = store.gauge("thread_pool_size", "Threads that there may be.", labels)
-        self._queued = store.gauge("thread_pool_queued", "What waits for a thread.", labels)
+        self._busy = store.gauge("thread_pool_busy", "Threads at work.", labels, bounded=False)
+        self._size = store.gauge("thread_pool_size", "Threads that there may be.", labels, bounded=False)
+        self._queued = store.gauge("thread_pool_queued", "What waits for a thread.", labels, bounded=False)
         self._requests, self._capacity = requests, capacity
         self.forget()
         _known.add(self)
@@ -85,6 +86,7 @@ class Pools:
     def forget(self) -> None:
         """Start without loops, in a forked child."""
         self._loops: list[tuple[weakref.ref[asyncio.AbstractEventLoop], Any]] = []
+        self._shown: set[str] = set()
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look at the pools of *loop*; in it, within a task: the limiter can be asked for nowhere else."""
@@ -112,14 +114,20 @@ class Pools:
         yield from found.items()
 
     def turn(self) -> float:
-        """Note the figures of now; the load of the fullest."""
+        """Note the figures of now, nothing for kinds that are no more; the load of the fullest."""
         load = 0.0
-        for kind, pool in self.now():
-            self._busy.set(pool.busy, kind)
-            self._size.set(pool.size, kind)
-            self._queued.set(pool.queued, kind)
+        found = dict(self.now())
+        for kind, pool in found.items():
+            self._note(kind, pool)
             load = max(load, pool.load)
+        for kind in self._shown - found.keys():
+            self._note(kind, (math.nan, math.nan, math.nan))
+        self._shown = set(found)
         return load
+
+    def _note(self, kind: str, figures: tuple[float, float, float]) -> None:
+        for gauge, figure in zip((self._busy, self._size, self._queued), figures, strict=True):
+            gauge.set(figure, kind)
 
 
 def _open(loop: asyncio.AbstractEventLoop | None) -> bool:

@@ -171,10 +171,16 @@ class Saturation:
         now = self._clock()
         asked = self._asked
         if asked is None or not 0.0 <= now - asked[0] < 1.0:
-            samples = self._gauge.declared.metric(self._store.slot.read()).samples
-            mean = 100.0 * samples[0].value if samples else self.current()
-            asked = self._asked = now, min(100.0, max(0.0, mean)) if math.isfinite(mean) else self.current()
+            asked = self._asked = now, self._mean()
         return asked[1]
+
+    def _mean(self) -> float:
+        try:
+            samples = self._gauge.declared.metric(self._store.slot.read()).samples
+        except OSError:  # Out of file descriptors.
+            return self.current()
+        mean = 100.0 * samples[0].value if samples else math.nan
+        return min(100.0, max(0.0, mean)) if math.isfinite(mean) else self.current()
 
     def block(self) -> tuple[Status, dict[str, Any]]:
         """A member of the health details: observed like a check (draft-inadarei-api-health-check-06 section 4)."""

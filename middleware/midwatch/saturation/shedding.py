@@ -7,6 +7,8 @@ Only routes that the settings name, only above a score, and the more of them the
 
 from __future__ import annotations
 
+import logging
+import math
 from collections import deque
 from concurrent.futures import Future
 from random import SystemRandom
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from ..answers import Hold, Reply
 from ..logs.safe import encode_line
 from ..plugin import Plugin
+from ..quiet import Quiet
 from ..routes import Routes
 
 if TYPE_CHECKING:
@@ -74,14 +77,15 @@ class Shedding(Plugin):
             raise ValueError("metrics.shed.match: routes such as 'GET /search' are needed")
         if not 0.0 <= above < 100.0:
             raise ValueError(f"metrics.shed.above: {above} is not a score from 0 up to 100")
-        if not (retry_after >= 0.0 and slow >= 0.0):
-            raise ValueError(f"metrics.shed: {retry_after} s, {slow} s: times are not below zero")
+        if not (0.0 <= retry_after < math.inf and 0.0 <= slow < math.inf):
+            raise ValueError(f"metrics.shed: {retry_after} s, {slow} s: times are neither below zero nor endless")
         self._routes = Routes(rules)
         self._score, self._above = score, above
         self._retry_after, self._slow = retry_after, slow
         self._chance, self._clock = chance, clock
         self._shed = store.counter("http_server_requests_shed", "Requests that were turned away.", ("http_route",))
         self._held: deque[float] = deque()
+        self._quiet = Quiet(clock)
 
     def on_request(self, exchange: Exchange) -> Reply | Hold | None:
         """Turn the request away, or leave it alone."""
@@ -94,6 +98,7 @@ class Shedding(Plugin):
         if "*" not in path and exchange.route is None:
             exchange.route = path
         self._shed.add(1.0, path)
+        self._quiet.say(logging.WARNING, f"requests are turned away: the service is {score:.0f} % saturated")
         reply = self._reply(exchange)
         if self._slow and exchange.loop is not None and self._may_hold():
             return Hold(Future(), self._slow, reply)

@@ -4,11 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .shown import shown
+
 if TYPE_CHECKING:
     from .place import Place
     from .schema import Settings
 
-__all__ = ["compare_checks", "compare_objectives"]
+__all__ = ["compare_addresses", "compare_checks", "compare_objectives"]
+
+
+def compare_addresses(found: Settings, place: Place) -> None:
+    """The port of the metrics is not HAProxy's: they would share it, and answer by turns."""
+    metrics, health = found.metrics, found.health
+    if metrics is None or metrics.listen is None or health is None or health.agent is None:
+        return
+    (host, port), (other, others) = (_heard(one) for one in (metrics.listen, health.agent))
+    if port == others and (host == other or "" in {host, other}):
+        here = _entry(place, "health", "agent", documented="agent")
+        told = f"HAProxy is answered at {shown(health.agent)}, and metrics.listen is {shown(metrics.listen)}"
+        here.wrong(told, "take another port")
+
+
+def _heard(address: str) -> tuple[str, int]:
+    """Host and port where one listens; no host for all of them."""
+    host, _, port = address.rpartition(":")
+    return {"0.0.0.0": "", "[::]": "", "localhost": "127.0.0.1"}.get(host, host), int(port)  # noqa: S104 - compared
 
 
 def compare_checks(found: Settings, place: Place) -> None:

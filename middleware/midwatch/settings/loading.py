@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from .compared import compare_checks, compare_objectives
+from .compared import compare_addresses, compare_checks, compare_objectives
 from .environment import from_environment
 from .health import health_paths
 from .place import Place
@@ -45,6 +45,7 @@ def load(settings: Mapping[str, object] | None, source: str = "settings") -> Set
     if found is not None and not problems:
         _compare_paths(found, place)
         _compare_trust(found, place)
+        compare_addresses(found, place)
         compare_checks(found, place)
         compare_objectives(found, place)
     if found is None or problems:

@@ -84,8 +84,8 @@ class LogSettings(Section, frozen=True, kw_only=True):
         bool | None,
         Setting(
             kinds.flag,
-            "Whether uvicorn, gunicorn, hypercorn and granian go on with access logs of their own. Unless it is set:"
-            " only if the root logger has a handler of its own.",
+            "Whether uvicorn, gunicorn, hypercorn, granian, `flask run` and `runserver` go on with access logs of their"
+            " own. Unless it is set: only if the root logger has a handler of its own.",
             False,
         ),
     ] = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from ..answers import BODILESS
 from ..exchange import Exchange
 from ..headers import HeaderName, field_name, field_value
+from .removed import forwarding_removed
 from .reply import respond, settle
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ class Observed(Exchange):
     @property
     def peer(self) -> tuple[str, int] | None:
         return None if self._address is None else (self._address, _number(self._port))
+
+    @property
+    def direct(self) -> bool:
+        return super().direct and not forwarding_removed(self.environ)
 
     @property
     def http_version(self) -> str:

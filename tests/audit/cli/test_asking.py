@@ -166,6 +166,27 @@ def test_which_store(database: str, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "hunter2" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["show", "tail", "stats", "findings", "export"])
+def test_a_file_that_is_something_else_is_left_alone(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A log whose name was given by mistake is not written to: no record of a reader goes into it."""
+    log = Path("app.log")
+    log.write_text('{"message": "GET /orders 200", "audit": {"action": "GET /orders"}}\n')
+    before = log.read_bytes()
+    assert main(["audit", command, "app.log"]) == 2
+    out, words = capsys.readouterr()
+    assert out == ""
+    assert "app.log: no event of an audit trail in it" in words
+    assert log.read_bytes() == before
+    assert list(Path().iterdir()) == [log]
+
+
+def test_an_empty_file_is_a_trail(capsys: pytest.CaptureFixture[str]) -> None:
+    """As one is before its first event."""
+    Path("audit.jsonl").touch(mode=0o600)
+    assert main(["audit", "show", "audit.jsonl"]) == 0
+    assert "audit.read" in capsys.readouterr().out
+
+
 def test_html(database: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A page that only its owner reads."""
     assert main(["audit", "stats", database, "--html", "report.html"]) == 0

@@ -36,6 +36,14 @@ def test_a_grid_keeps_to_its_width() -> None:
     assert "short" in lines[1]
 
 
+@pytest.mark.parametrize("width", [40, 20])
+def test_columns_that_stay_whole(width: int) -> None:
+    """A time is not cut, nor is the terminal's width a reason to go on for ever."""
+    time = "2026-11-24 16:40:23.365"
+    lines = grid(("time", "b"), [(time, "x" * 200)], Screen(width), whole=frozenset({"time"})).splitlines()
+    assert lines[1].startswith(f"{time}  xx")
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

@@ -5,6 +5,8 @@ from __future__ import annotations
 import tracemalloc
 from pathlib import Path
 
+import pytest
+
 from midwatch.audit.query import Filter, open_trail
 from midwatch.audit.stores import open_store
 
@@ -14,6 +16,7 @@ ROOM = 12 << 20
 """Bytes; the bodies alone are more than that."""
 
 
+@pytest.mark.no_cover  # Others cover what it does; tracing would double its time.
 def test_the_attack_in_twenty_thousand_events_is_found_in_little_memory(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/audit.db"
     store = open_store(url)

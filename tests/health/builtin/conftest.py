@@ -35,6 +35,15 @@ def nobody() -> Iterator[int]:
 
 
 @pytest.fixture
+def _ipv6() -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as tried:
+            tried.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no loopback of IPv6")
+
+
+@pytest.fixture
 def stopped() -> Iterator[threading.Event]:
     """Ends what trickles."""
     event = threading.Event()

@@ -24,7 +24,7 @@ Script: TypeAlias = Callable[[socket.socket], object]
 
 
 @contextlib.contextmanager
-def serving(script: Script, context: ssl.SSLContext | None = None) -> Iterator[int]:
+def serving(script: Script, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[int]:
     """The port of a server that runs *script* over each connection, and waits for the client's end after it."""
 
     class Handler(socketserver.BaseRequestHandler):
@@ -39,8 +39,9 @@ def serving(script: Script, context: ssl.SSLContext | None = None) -> Iterator[i
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with Server((host, 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield server.server_address[1]
@@ -93,6 +94,25 @@ def trickles(piece: bytes, stopped: threading.Event) -> Script:
             connection.sendall(piece)
 
     return script
+
+
+def passes_slowly(port: int, stopped: threading.Event) -> Script:
+    """Passes on what the server behind *port* says, byte by byte."""
+
+    def script(connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port), 20) as behind:
+            asks = threading.Thread(target=_passed, args=(connection, behind), daemon=True)
+            asks.start()
+            while not stopped.wait(0.02) and (piece := behind.recv(1)):
+                connection.sendall(piece)
+
+    return script
+
+
+def _passed(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while piece := source.recv(4096):
+            target.sendall(piece)
 
 
 @dataclass

@@ -32,6 +32,13 @@ class TestTCP:
         assert found.status == "fail"
         assert found.output == "Connection refused"
 
+    @pytest.mark.usefixtures("_ipv6")
+    @pytest.mark.parametrize("kind", ["tcp://[::1]:{}", "http://[::1]:{}/#status=204"])
+    def test_an_address_of_ipv6(self, kind: str) -> None:
+        with serving(says(answers("204 No Content")), host="::1") as port:
+            assert look(kind.format(port)).status == "pass"
+            assert look(kind.format(port).replace("[::1]", "127.0.0.1")).output == "Connection refused"
+
     def test_a_full_backlog_ends_in_time(self) -> None:
         with socket.socket() as full:
             full.bind(("127.0.0.1", 0))
@@ -78,6 +85,12 @@ class TestDNS:
 
         monkeypatch.setattr(socket, "getaddrinfo", away)
         assert look("dns://nowhere.example").output == "the name cannot be looked up now"
+
+    @pytest.mark.parametrize("kind", ["dns://{}", "tcp://{}:5432", "redis://:not-a-secret@{}", "http://{}/"])
+    def test_a_name_without_any_address(self, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: [])
+        found = look(kind.format("nowhere.example"))
+        assert (found.status, "nowhere" in str(found)) == ("fail", False)
 
     def test_a_name_that_cannot_be_one(self) -> None:
         found = look(f"dns://{'a' * 70}.example")
@@ -152,6 +165,45 @@ class TestHTTP:
             assert look(f"http://127.0.0.1:{port}/#timeout=0.2").status == "fail"
             stopped.set()
 
+    @pytest.mark.parametrize(
+        ("start", "piece", "status"),
+        [
+            (b"HTTP/1.1 200 OK\r\n\r\n", b"x", "pass"),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"x", "pass"),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", "pass"),
+            (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", "fail"),
+        ],
+    )
+    def test_what_trickles_ends_in_time(
+        self, stopped: threading.Event, start: bytes, piece: bytes, status: str
+    ) -> None:
+        def script(connection: socket.socket) -> None:
+            connection.recv(4096)
+            connection.sendall(start)
+            while not stopped.wait(0.02):
+                connection.sendall(piece)
+
+        with serving(script) as port:
+            assert look(f"http://127.0.0.1:{port}/#timeout=0.2").status == status
+            stopped.set()
+
+    @pytest.mark.parametrize("line", [b"1", b"5;"])
+    def test_the_size_of_a_chunk_has_no_end(self, line: bytes) -> None:
+        start = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + line
+        with serving(floods(start + b"1" * 65536)) as port:
+            assert look(f"http://127.0.0.1:{port}/").status == "pass"
+
+    def test_a_redirect_to_itself_is_not_followed(self) -> None:
+        asked: list[bytes] = []
+
+        def script(connection: socket.socket) -> None:
+            asked.append(connection.recv(4096))
+            connection.sendall(answers("302 Found", "Location: /\r\n"))
+
+        with serving(script) as port:
+            assert look(f"http://127.0.0.1:{port}/").status == "pass"
+        assert len(asked) == 1
+
     def test_headers_without_end_are_not_read(self) -> None:
         with serving(floods(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 1000)) as port:
             assert look(f"http://127.0.0.1:{port}/").status == "fail"
@@ -159,6 +211,14 @@ class TestHTTP:
     def test_a_body_without_end_is_not_read(self) -> None:
         with serving(floods(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 65536)) as port:
             assert look(f"http://127.0.0.1:{port}/").status == "pass"
+
+    def test_headers_that_are_none_are_not_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+        """urllib3 would say what it cannot read, with the URL, whose path may be a secret."""
+        odd = "HTTP/1.1 200 OK\r\nX-Ä: ö\r\nÜ\r\nContent-Length: 0\r\n\r\n".encode()
+        caplog.set_level("DEBUG")
+        with serving(says(odd)) as port:
+            assert look(f"http://127.0.0.1:{port}/not-a-secret#timeout=0.2").status == "pass"
+        assert caplog.messages == []
 
     def test_a_status_counts_though_the_body_breaks_off(self) -> None:
         def script(connection: socket.socket) -> None:

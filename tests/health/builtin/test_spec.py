@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -124,6 +125,27 @@ def test_the_scope_can_be_said() -> None:
 def test_what_is_late_or_lost_takes_nothing_out_of_traffic() -> None:
     assert [builtin(spec).gate for spec in ("loop", "threads", "deliveries")] == [False] * 3
     assert builtin("disk:/").gate is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("disk:/?warn=99&fail=90", "warn=99 is above fail=90: it would never warn"),
+        ("disk:/?warn=99", "warn=99 is above fail=98, the default: it would never warn"),
+        ("fds?warn=99", "warn=99 is above fail=95, the default: it would never warn"),
+        ("loop?warn=3", "warn=3 is above fail=2, the default: it would never warn"),
+        ("memory?warn=99&fail=90", "warn=99 is above fail=90: it would never warn"),
+        ("tls://host:443?warn=1&fail=2", "warn=1 is below fail=2: it would never warn"),
+    ],
+)
+def test_levels_that_would_never_warn_are_refused(spec: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        builtin(spec)
+
+
+@pytest.mark.parametrize("spec", ["disk:/?fail=80", "fds?warn=50&fail=50", "loop?fail=0.1", "tls://host:443?fail=30"])
+def test_what_fails_earlier_than_it_would_warn_by_default_only_fails(spec: str) -> None:
+    assert repr(builtin(spec)).endswith(spec.partition("?")[2])
 
 
 def test_each_form_that_is_described_is_one() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from midwatch.health.builtin import builtin
 
 from .conftest import look
-from .peers import Authority, serving, silent
+from .peers import Authority, passes_slowly, serving, silent
 
 
 def said(authority: Authority, days: float, more: str = "", **options: float) -> tuple[str, str | None]:
@@ -73,6 +75,16 @@ def test_a_server_without_tls() -> None:
 def test_a_server_that_accepts_and_says_nothing() -> None:
     with serving(silent) as port:
         assert look(f"tls://localhost:{port}?timeout=0.1").output == "timed out"
+
+
+@pytest.mark.parametrize("kind", ["tls://localhost:{}?", "rediss://localhost:{}?", "https://localhost:{}/#"])
+def test_a_handshake_that_trickles_ends_in_time(authority: Authority, stopped: threading.Event, kind: str) -> None:
+    with (
+        serving(silent, authority.context(30)) as behind,
+        serving(passes_slowly(behind, stopped)) as port,
+    ):
+        assert look(f"{kind.format(port)}ca={authority.ca}&timeout=0.2").output == "timed out"
+        stopped.set()
 
 
 @pytest.mark.parametrize("kind", ["tls://a.example?", "https://a.example/#", "rediss://a.example?"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,24 +157,6 @@ def test_a_server_that_starts_again_serves() -> None:
     assert not drain.draining
 
 
-def test_a_file_that_nobody_may_look_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says nothing; the other workers are followed all the same."""
-
-    def refused(_: Path) -> bool:
-        raise PermissionError
-
-    shared = tmp_path / "shared"
-    shared.mkdir()
-    other, drain = Drain(shared=shared), Drain(file=tmp_path / "file", shared=shared)
-    other.begin("POST", 600, shared=True)
-    monkeypatch.setattr(Path, "exists", refused)
-    drain._follow.look()
-    assert drain.draining
-    assert drain.end()
-    for one in (drain, other):
-        one.on_shutdown(1)
-
-
 def test_connections_are_closed(door: Any) -> None:
     """Of HTTP/1, while it drains, where the application may say so: WSGI leaves it to the server."""
     drain = Drain()
@@ -274,33 +255,6 @@ def test_a_signal_is_not_taken_back() -> None:
     drain.begin("SIGTERM")
     assert not drain.end()
     assert drain.draining
-
-
-def test_a_file(tmp_path: Path) -> None:
-    """It drains while the file is there, and DELETE does not end that."""
-    file = tmp_path / "drain"
-    drain = Drain(file=file)
-    drain._follow.look()
-    assert not drain.draining
-    file.touch()
-    drain._follow.look()
-    assert drain.begun is not None
-    assert drain.begun.reason == "file"
-    assert not drain.end()
-    file.unlink()
-    drain._follow.look()
-    assert not drain.draining
-
-
-def test_a_file_is_looked_for(tmp_path: Path) -> None:
-    """At the start, and from then on."""
-    drain = Drain(file=tmp_path / "drain")
-    begun = threading.Event()
-    drain.when_begun(begun.set)
-    drain.on_startup()
-    (tmp_path / "drain").touch()
-    assert begun.wait(10)
-    drain.on_shutdown(5)
 
 
 @pytest.mark.parametrize(

@@ -41,12 +41,24 @@ def test_the_server_hears_it_after_the_delay(program: Callable[..., Any]) -> Non
 
 
 def test_a_second_signal_is_passed_on_at_once(program: Callable[..., Any]) -> None:
-    server = program(SERVER, "600")
+    server = program("from midwatch.health.drain import sigterm\nsigterm.ECHO = 0.0\n" + SERVER, "600")
     server.until("serving")
     server.signal(signal.SIGTERM)
     server.until("draining for 600 s")
     server.signal(signal.SIGTERM)
     server.until("server heard 15 True True")
+    assert server.end() == 0
+
+
+def test_an_echo_is_no_second_signal(program: Callable[..., Any]) -> None:
+    """Whoever signals a whole group of processes has each worker signalled twice: by himself, and by its master."""
+    server = program(SERVER.replace("drain.draining)", "round(drain.left, 1))"), "0.6")
+    server.until("serving")
+    for _ in range(3):
+        server.signal(signal.SIGTERM)
+    server.until("draining for 0.6 s")
+    server.signal(signal.SIGTERM)
+    assert server.until("server heard") == "server heard 15 True 0.0"
     assert server.end() == 0
 
 

@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+from ..clock import Clock
+
 
 class Peer:
     """What a registry knows, and what it was asked."""
@@ -142,16 +144,6 @@ def consul() -> Iterator[Peer]:
 @pytest.fixture
 def eureka() -> Iterator[Peer]:
     yield from _serve(Eureka())
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -133,6 +133,16 @@ def test_weights(consul: Any, clock: Any) -> None:
         assert consul.services[ID]["Weights"]["Passing"] == weight
 
 
+def test_it_is_said_that_it_is_registered(consul: Any, clock: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Once; not with every heartbeat."""
+    one = at(consul, clock=clock)
+    with caplog.at_level(logging.INFO, "midwatch"):
+        for _ in range(3):
+            one.turn()
+            clock.now += 20
+    assert caplog.messages == [f"service registry: {ADDRESS} is registered at {one.place}"]
+
+
 def test_a_registry_that_is_down(consul: Any, clock: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Tried again, later each time; said once a minute; counted; no word of what it answers, which may be a secret."""
     consul.down = True

@@ -50,12 +50,12 @@ def test_the_collector_is_not_called_after_stop(store: Store) -> None:
     pulse = Pulse(3600)
     live = Live(store, pulse, Recorder())
     pulse.now()
-    watch = live._once.garbage._watch
+    watch = live._once.now.garbage._watch
     assert watch in gc.callbacks
     live.stop()
     assert watch not in gc.callbacks
     pulse.now()
-    assert live._once.garbage._watch in gc.callbacks
+    assert live._once.now.garbage._watch in gc.callbacks
     live.stop()
 
 

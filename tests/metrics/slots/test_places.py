@@ -90,23 +90,39 @@ def test_directories_of_ended_processes_are_removed_and_no_others(place: Path) -
     assert {path.name for path in base.iterdir()} == {*kept[1:], found.name}
 
 
-def test_a_named_directory_is_used_as_it_is(tmp_path: Path) -> None:
-    found = shared_directory(tmp_path / "a" / "b")
-    assert found == tmp_path / "a" / "b"
-    assert found.stat().st_mode & 0o777 == 0o700
-    assert shared_directory(found) == found
+def test_a_named_directory_has_one_for_each_service(tmp_path: Path) -> None:
+    """Two that name the same one do not add up."""
+    found = shared_directory(tmp_path / "a" / "b", "orders")
+    assert found.parent == tmp_path / "a" / "b"
+    assert found.name.startswith("orders-")
+    assert found.stat().st_mode & 0o777 == found.parent.stat().st_mode & 0o777 == 0o700
+    assert shared_directory(tmp_path / "a" / "b", "orders") == found
+    assert shared_directory(tmp_path / "a" / "b", "../orders") not in {found, tmp_path / "a" / "orders"}
+    assert len({shared_directory(tmp_path / "a" / "b", name) for name in ("a/b", "a_b", "", "..")}) == 4
     assert not [*found.iterdir()]
 
 
 def test_below_one_that_others_may_write_there_is_one_of_our_own(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
-    assert shared_directory(tmp_path) == tmp_path / f"midwatch-{os.geteuid()}"
+    found = shared_directory(tmp_path, "orders")
+    assert found.parent == tmp_path / f"midwatch-{os.geteuid()}"
+    assert found.stat().st_mode & 0o777 == 0o700
+    with pytest.raises(ValueError, match="a link"):
+        _in_the_way(found.parent, "stock")
+
+
+def _in_the_way(base: Path, name: str) -> None:
+    """A link where the directory of the service would be."""
+    made = shared_directory(base, name)
+    made.rmdir()
+    made.symlink_to(base.parent)
+    shared_directory(base, name)
 
 
 @pytest.mark.parametrize("given", ["/proc/none", "/dev/null", "a\0b"])
 def test_one_that_cannot_be_used_is_refused(given: str) -> None:
     with pytest.raises(ValueError, match=given.replace("\0", ".")):
-        shared_directory(Path(given))
+        shared_directory(Path(given), "orders")
 
 
 def test_a_process_alone_is_a_group_of_its_own() -> None:

@@ -346,3 +346,72 @@ def test_a_disk_that_may_only_be_read(small: Path) -> None:
     reading = reader.read()
     assert (reading.total("a"), reading.total("b"), reading.damaged) == ([((), [1.0])], [((), [2.0])], 0)
     assert reading.workers == [Worker(0, alive=False, own=False), Worker(-1, alive=True, own=True)]
+
+
+def test_who_has_no_descriptors_left_does_not_say_that_the_others_counted_nothing(run: Run) -> None:
+    """Counters that are gone for one page have begun again on the next; no page is better than that."""
+    assert (
+        run("""
+import resource
+slots = [Slot(directory), Slot(directory)]
+for slot in slots:
+    slot.cells("a", (), 1)[0] = 1
+limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+free = os.dup(0)
+os.close(free)
+resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+try:
+    print(slots[0].read().total("a"))
+except OSError as error:
+    print(error.strerror)
+resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+print(slots[0].read().total("a"))""")
+        == "Too many open files\n[((), [2.0])]\n"
+    )
+
+
+FORKS = """
+import os, sys, threading
+from pathlib import Path
+
+begun, go_on = threading.Event(), threading.Event()
+
+def wait():
+    if threading.current_thread().name == "first":
+        begun.set()
+        assert go_on.wait(20)
+
+os.register_at_fork(before=wait)  # The first one registered is the last one called.
+
+from midwatch.metrics.slots import Slot
+
+slot = Slot(Path(sys.argv[1]))
+slot.cells("a", (), 1)[0] += 1
+
+def fork():
+    pid = os.fork()
+    if not pid:
+        slot.cells("a", (), 1)[0] += 1
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+
+first, second = threading.Thread(target=fork, name="first"), threading.Thread(target=fork)
+first.start()
+assert begun.wait(20)
+second.start()
+second.join(1.5)  # It waits for a second for what the first has taken; then for locks of others.
+go_on.set()
+first.join(20)
+second.join(20)
+third = threading.Thread(target=slot.cells, args=("b", (), 1), daemon=True)
+third.start()
+third.join(5)
+print(third.is_alive(), slot.read().total("a"))
+"""
+
+
+def test_threads_that_fork_at_once_leave_no_lock_behind(directory: Path) -> None:
+    """Each gives back what it has taken, and nothing else."""
+    told = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKS, str(directory)]
+    done = subprocess.run(told, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("False [((), [3.0])]\n", "")

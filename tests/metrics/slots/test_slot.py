@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import pytest
 
 from midwatch.metrics.slots import Slot, Worker
 from midwatch.metrics.slots.layout import FIRST, LARGEST
+from midwatch.metrics.store import Store
 
 if TYPE_CHECKING:
     from .conftest import Make
@@ -198,6 +200,7 @@ def test_a_directory_that_cannot_be_used_leaves_memory(
         for _ in range(3):
             slot.cells("a", ("x",), 1)[0] += 1
             slot.cells("b", ("y",), 1)[0] += 1
+        slot.check()
     assert slot.read().total("a") == [(("x",), [3.0])]
     assert slot.read().workers == [Worker(-1, alive=True, own=True)]
     assert slot.errors == 1
@@ -233,3 +236,36 @@ def test_descriptors_are_closed(make: Make, directory: Path) -> None:
     assert descriptors(directory)
     slot.close()
     assert not descriptors(directory)
+
+
+@pytest.mark.parametrize("noticed", ["claim", "cells", "check"])
+def test_a_log_handler_may_count_what_it_handles(tmp_path: Path, make: Make, noticed: str) -> None:
+    """In whichever thread, for nothing is logged while a lock is held that counting takes."""
+    said: list[str] = []
+    store = Store(make())
+    counter = store.counter("lines", "Lines of the log.", ("line",))
+
+    class Counting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            thread = threading.Thread(target=counter.add, args=(1, str(len(said))))
+            thread.start()
+            thread.join(5)
+            said.append("stuck" if thread.is_alive() else record.getMessage())
+
+    handler = Counting()
+    logging.getLogger("midwatch").addHandler(handler)
+    try:
+        if noticed == "check":
+            counter.add(1, "first")
+            (tmp_path / "slots/slot-0").unlink()
+        else:
+            (tmp_path / "slots").symlink_to(tmp_path)
+        if noticed == "claim":
+            store.slot.claim()
+        if noticed == "cells":
+            counter.add(1, "first")
+        store.turn()
+    finally:
+        logging.getLogger("midwatch").removeHandler(handler)
+    assert len(said) == 1
+    assert "metrics.directory" in said[0]

@@ -29,7 +29,6 @@ class ForkSafe(ABC):
 
     def __init__(self) -> None:
         self._mutex = threading.RLock()
-        self._stopped = False
         _watched.add(self)
 
     @abstractmethod
@@ -40,19 +39,19 @@ class ForkSafe(ABC):
     def _in_child(self) -> None:
         """Forget what is the parent's."""
 
-    def before_fork(self) -> None:
-        """Let what is going on come to its end."""
-        self._stopped = self._mutex.acquire(timeout=PATIENCE)
-        if self._stopped:
-            try:
-                self._before_fork()
-            except Exception:
-                hook_failed(self.before_fork)
+    def before_fork(self) -> bool:
+        """Let what is going on come to its end; whether it did."""
+        if not self._mutex.acquire(timeout=PATIENCE):
+            return False
+        try:
+            self._before_fork()
+        except Exception:
+            hook_failed(self.before_fork)
+        return True
 
     def after_fork_in_parent(self) -> None:
-        """Go on."""
-        if self._stopped:
-            self._mutex.release()
+        """Go on, where it came to its end."""
+        self._mutex.release()
 
     def after_fork_in_child(self) -> None:
         """Begin anew; the thread that held the lock is not here."""
@@ -61,23 +60,25 @@ class ForkSafe(ABC):
 
 
 _watched: Final[weakref.WeakSet[ForkSafe]] = weakref.WeakSet()
-_stopped: Final[list[ForkSafe]] = []
+_stopped: Final[dict[int, list[tuple[ForkSafe, bool]]]] = {}
+"""By thread: several may fork at once."""
 
 
 def _before() -> None:
-    _stopped.extend(_watched)
-    for store in _stopped:
-        store.before_fork()
+    _stopped[threading.get_ident()] = [(store, store.before_fork()) for store in list(_watched)]
 
 
 def _in_parent() -> None:
-    while _stopped:
-        _stopped.pop().after_fork_in_parent()
+    for store, ended in _stopped.pop(threading.get_ident(), ()):
+        if ended:
+            store.after_fork_in_parent()
 
 
 def _in_child() -> None:
-    while _stopped:
-        _stopped.pop().after_fork_in_child()
+    stopped = _stopped.get(threading.get_ident(), ())
+    _stopped.clear()
+    for store, _ in stopped:
+        store.after_fork_in_child()
 
 
 os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)

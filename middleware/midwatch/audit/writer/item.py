@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, final
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from ..draft import Draft
     from ..event import Body
 
 __all__ = ["Ack", "Item", "Lost", "Mode", "Rank"]
@@ -40,7 +41,7 @@ class Item:
     An event, or a mark in the queue.
 
     Args:
-        body: None for a mark.
+        body: None for a mark, or as long as there is a *draft*.
         detail: Canonical JSON beside it.
         rank: What is dropped first.
         size: Bytes, roughly.
@@ -48,9 +49,10 @@ class Item:
         ack: Resolved when it is durable; None where nobody waits.
         strict: Only the store makes it so.
         ends: The mark that ends the stream.
+        draft: What the event is to be made of.
     """
 
-    __slots__ = ("ack", "body", "detail", "due", "ends", "rank", "size", "strict")
+    __slots__ = ("ack", "body", "detail", "draft", "due", "ends", "rank", "size", "strict")
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class Item:
         *,
         strict: bool = False,
         ends: bool = False,
+        draft: Draft | None = None,
     ) -> None:
         self.body = body
         self.detail = detail
@@ -72,3 +75,20 @@ class Item:
         self.ack = ack
         self.strict = strict
         self.ends = ends
+        self.draft = draft
+
+    @property
+    def mark(self) -> bool:
+        """Whether it is no event."""
+        return self.body is None and self.draft is None
+
+    def made(self) -> tuple[Body, bytes | None]:
+        """
+        The event, and its detail.
+
+        Raises:
+            Exception: it cannot be made.
+        """
+        if self.draft is not None:
+            return self.draft.made()
+        return self.body or {}, self.detail

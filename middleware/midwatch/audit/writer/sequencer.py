@@ -195,7 +195,7 @@ class Sequencer:
     def _fill(self, batch: Batch, spool: Spool | None, now: float) -> bool:
         intake, moved = self._intake, False
         while (item := intake.first()) is not None and batch.takes(item.size):
-            admitted = item.body is None or spool is None or spool.admits(item.rank, batch.bytes + item.size)
+            admitted = item.mark or spool is None or spool.admits(item.rank, batch.bytes + item.size)
             if not admitted and item.rank is Rank.SECURITY:
                 break  # It waits in the queue for as long as that has room.
             intake.take()
@@ -208,9 +208,9 @@ class Sequencer:
 
     def _place(self, batch: Batch, item: Item, now: float) -> None:
         numbering = self._numbering
-        if item.body is not None:
+        if not item.mark:
             try:
-                numbering.add(batch, item.body, item.detail)
+                numbering.add(batch, *item.made())
             except Exception:
                 self._lose(item, UNREADABLE)
                 return

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ..draft import Draft
     from ..event import Body
     from ..stores.store import Store
     from .item import Ack, Mode
@@ -97,7 +98,7 @@ class Writer:
         spool = self._spool = None if folder is None else Spool(folder, self._store.name, self._spill_bytes)
         self._committer = Committer(
             self._store, spool, self._acks, self._losses, streams,
-            time=self._clock, moved=self._moved, note=self.note, spoil=numbering.spoil,
+            time=self._clock, moved=lambda: self._loop.ring(), note=self.note, spoil=numbering.spoil,  # noqa: PLW0108
         )  # fmt: skip
         self._sequencer = Sequencer(
             self._intake, numbering, self._committer, spool, self._acks, self._losses,
@@ -126,11 +127,19 @@ class Writer:
         except Exception:
             return self._lose(rank, UNREADABLE, ack)
         due = monotonic() + self._deadline * (UNAWAITED if ack is None else 1)
-        if not self._intake.offer(Item(body, detail, rank, size, due, ack, strict=mode == "strict")):
-            return self._lose(rank, QUEUE_FULL, ack)
-        if self._loop.wants > (Wants.URGENT if ack is None else Wants.NONE):
+        return self._take(Item(body, detail, rank, size, due, ack, strict=mode == "strict"))
+
+    def later(self, draft: Draft, rank: Rank) -> None:
+        """Take an event that nobody waits for and that is made when it is written; never waits, and never raises."""
+        due = monotonic() + self._deadline * UNAWAITED
+        self._take(Item(None, None, rank, PLACE + draft.size, due, None, draft=draft))
+
+    def _take(self, item: Item) -> Ack | None:
+        if not self._intake.offer(item):
+            return self._lose(item.rank, QUEUE_FULL, item.ack)
+        if self._loop.wants > (Wants.URGENT if item.ack is None else Wants.NONE):
             self._loop.ring()
-        return ack
+        return item.ack
 
     def _lose(self, rank: Rank, reason: str, ack: Ack | None) -> Ack | None:
         self._losses.add(rank.name.lower(), reason, self._clock())
@@ -143,19 +152,8 @@ class Writer:
         """Record an event about the trail itself; *said* are keys beside those that every event has. Nobody waits."""
         self.put(system(action, self._clock(), self._ids(74), self._service, said), None, "async", Rank.SECURITY)
 
-    def _moved(self) -> None:
-        self._loop.ring()
-
     def flush(self, deadline: float) -> bool:
-        """
-        Have durable what was put until now, and if time allows in the store.
-
-        Args:
-            deadline: Seconds.
-
-        Returns:
-            whether all of it is durable.
-        """
+        """Have durable what was put until now, in *deadline* seconds, if time allows in the store: whether all is."""
         return self._through(monotonic() + deadline, ends=False)
 
     def close(self, deadline: float = CLOSE) -> bool:

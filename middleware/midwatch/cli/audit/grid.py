@@ -23,6 +23,7 @@ def grid(
     screen: Screen,
     *,
     right: frozenset[str] = frozenset(),
+    whole: frozenset[str] = frozenset(),
     ink: Callable[[int, str], str] | None = None,
 ) -> str:
     """
@@ -33,12 +34,16 @@ def grid(
         rows: Clean text.
         screen: What it is drawn on.
         right: Columns of numbers.
+        whole: Columns that do not give way.
         ink: Code of the colour of a cell, by the number of its column and its text.
     """
     widths = [max(map(columns, column)) for column in zip(head, *rows, strict=True)]
     room = screen.width - 2 * (len(head) - 1)
-    while sum(widths) > room and max(widths) > LEAST:
-        widest = widths.index(max(widths))
+    narrows = [at for at, name in enumerate(head) if name not in whole]
+    while sum(widths) > room:
+        widest = max(narrows, key=widths.__getitem__)
+        if widths[widest] <= LEAST:
+            break
         widths[widest] = max(LEAST, widths[widest] - max(1, (sum(widths) - room) // 2))
     lines = [screen.ink("2", "  ".join(_cells(head, head, widths, right, screen)).rstrip())]
     for row in rows:

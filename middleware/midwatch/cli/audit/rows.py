@@ -21,6 +21,9 @@ HEAD: Final = ("time", "outcome", "actor", "action", "resource", "ip", "reason")
 
 OUTCOME: Final = HEAD.index("outcome")
 
+WHOLE: Final = frozenset({"time", "outcome"})
+"""Where half of it says nothing."""
+
 COLOURS: Final = {"denied": "33", "failure": "33", "error": "31", "aborted": "2", "unknown": "2"}
 
 LONGEST: Final = 1024
@@ -39,7 +42,7 @@ def table(events: Sequence[Event], on: Screen) -> str:
     def ink(at: int, text: str) -> str:
         return COLOURS.get(text, "") if at == OUTCOME else ""
 
-    return grid(HEAD, [_cells(event, on) for event in events], on, ink=ink)
+    return grid(HEAD, [_cells(event, on) for event in events], on, whole=WHOLE, ink=ink)
 
 
 def line(event: Event, on: Screen) -> str:

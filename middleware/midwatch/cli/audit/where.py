@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from ...audit.query import Trail
 from ...audit.reading import Unrecorded, record
 from ...audit.stores import StoreError, open_store
-from ...settings import Problem, SettingsError, load
+from ...settings import Problem, SettingsError
 from ...settings.problem import render
-from ...settings.target import read_target
 from ..answer import Answer, has_colour
+from ..given import given
 
 if TYPE_CHECKING:
     import argparse
@@ -68,8 +68,7 @@ def settings_of(target: str) -> Settings:
         Refusal: they cannot be read, or are wrong.
     """
     try:
-        with redirect_stdout(sys.stderr):  # What imported modules print is no answer.
-            return load(read_target(target), target)
+        return given(target, "midwatch audit")[1]
     except SettingsError as error:
         raise Refusal(error.rendered(colour=has_colour(sys.stderr))) from None
 
@@ -151,8 +150,25 @@ def reading(arguments: argparse.Namespace, wanted: Filter, command: str) -> Iter
     url = store_url(arguments)
     # First only looked at: the record would make a store where there is none.
     with opened(url) as store:
+        _spare(store, url)
         words = recorded(url, wanted, command, anyway=arguments.no_record)
         yield Trail(store), words
+
+
+def _spare(store: Store, url: str) -> None:
+    """
+    Leave a file alone that is something else, such as a log: the record of a reader has no business in it.
+
+    Raises:
+        Refusal: it is.
+    """
+    if not url.startswith("file:") or next(store.names(), None) is not None or store.streams():
+        return
+    with suppress(OSError):
+        if not Path(unquote(urlsplit(url).path)).stat().st_size:
+            return
+        reason = f"{store.name}: no event of an audit trail in it; of lines in a log, midwatch audit verify tells"
+        raise refusal("STORE", reason, "midwatch audit --help")
 
 
 def recorded(url: str, wanted: Filter, command: str, *, anyway: bool) -> str:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Final, final
+from typing import final
 
 from ...destinations.address import Address
 from ..result import Result
-from .kind import COMMON, Quick, level, percent
+from .kind import COMMON, Quick, percent
+from .levels import LEVELS, Levels
 
 __all__ = ["Disk", "made"]
-
-FULL: Final = {"warn": 90.0, "fail": 98.0}
-"""Percent."""
 
 
 @final
@@ -27,14 +25,14 @@ class Disk(Quick):
     def __init__(self, address: Address) -> None:
         super().__init__(address.name, address.options)
         self._path = address.path
-        self._levels = FULL | {name: value for name, value in address.options.items() if name in FULL}
+        self._levels = Levels(address.options, 90.0, 98.0)
 
     def look(self) -> Result:
         told = os.statvfs(self._path)
         space = _used(told.f_blocks - told.f_bfree, told.f_bavail)
         inodes = _used(told.f_files - told.f_ffree, told.f_favail)
         used, what = max((space, "space"), (inodes, "inodes"))
-        status = level(used, self._levels["warn"], self._levels["fail"])
+        status = self._levels.of(used)
         said = None if status == "pass" else f"{used:.0f} % of the {what} is used"
         return Result(status, said, round(used, 1), "percent")
 
@@ -51,7 +49,7 @@ def made(spec: str) -> Disk:
     Raises:
         ValueError: no path.
     """
-    address = Address.of(spec, 0, COMMON | dict.fromkeys(FULL, percent))
+    address = Address.of(spec, 0, COMMON | dict.fromkeys(LEVELS, percent))
     if address.host or not address.path.startswith("/") or "\0" in address.path:
         raise ValueError("disk: needs a path: disk:/var/lib/orders")
     return Disk(address)

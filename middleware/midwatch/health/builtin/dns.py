@@ -8,6 +8,7 @@ from typing import final
 from ...destinations.address import Address
 from ..result import Result
 from .kind import COMMON, Quick, Scope
+from .reason import Finding
 
 __all__ = ["DNS", "made"]
 
@@ -24,6 +25,8 @@ class DNS(Quick):
 
     def look(self) -> Result:
         found = {place[0] for *_, place in socket.getaddrinfo(self._name, None, type=socket.SOCK_STREAM)}
+        if not found:
+            raise Finding("the name has no address")
         return Result("pass", observed=len(found), unit="addresses")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from ...destinations.address import between, parameters, seconds
 from ...hushed import hushed
+from .levels import LEVELS
 from .reason import failed, why
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..result import Result
 
-__all__ = ["COMMON", "NETWORK", "PATIENCE", "BuiltIn", "Quick", "Scope", "level", "percent", "read"]
+__all__ = ["COMMON", "NETWORK", "PATIENCE", "BuiltIn", "Quick", "Scope", "percent", "read"]
 
 Scope: TypeAlias = Literal["local", "shared", "external"]
 """Whose fault it is: of this process or machine, of what all processes of the service lean on, of another company."""
@@ -44,7 +45,7 @@ class BuiltIn(ABC):
     A check that is made of a text.
 
     Args:
-        shown: The text, without credentials and parameters.
+        shown: The text, without credentials and parameters; levels are shown with it.
         options: Its parameters, read.
 
     Attributes:
@@ -58,7 +59,8 @@ class BuiltIn(ABC):
     gate: bool | None = None
 
     def __init__(self, shown: str, options: dict[str, Any] | None = None) -> None:
-        self.shown = shown
+        levels = "&".join(f"{name}={options[name]:g}" for name in LEVELS if options and name in options)
+        self.shown = f"{shown}?{levels}" if levels else shown
         if options and "scope" in options:
             self.scope = options["scope"]
 
@@ -88,11 +90,6 @@ class Quick(BuiltIn):
         Raises:
             Exception: it fails; of anything but a `Finding`, the class at most is shown.
         """
-
-
-def level(value: float, warn: float, fail: float) -> str:
-    """The status of a *value* that is better the smaller it is."""
-    return "fail" if value >= fail else "warn" if value >= warn else "pass"
 
 
 def read(spec: str, known: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:

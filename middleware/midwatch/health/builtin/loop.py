@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, final
 
 from ...destinations.address import seconds
 from ..result import Result
-from .kind import COMMON, Quick, level, read
+from .kind import COMMON, Quick, read
+from .levels import LEVELS, Levels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,14 +35,14 @@ class Loop(Quick):
 
     def __init__(self, options: dict[str, Any], latest: Callable[[], float | None] = _latest) -> None:
         super().__init__("loop", options)
-        self._warn, self._fail = options.get("warn", 0.25), options.get("fail", 2.0)
+        self._levels = Levels(options, 0.25, 2.0)
         self._latest = latest
 
     def look(self) -> Result:
         lag = self._latest()
         if lag is None:
             return Result("pass", observed="no event loop is watched")
-        status = level(lag, self._warn, self._fail)
+        status = self._levels.of(lag)
         said = None if status == "pass" else "the event loop is late"
         return Result(status, said, round(lag, 6), "s")
 
@@ -53,4 +54,4 @@ def made(spec: str) -> Loop:
     Raises:
         ValueError: a parameter that is none.
     """
-    return Loop(read(spec, COMMON | {"warn": seconds, "fail": seconds}))
+    return Loop(read(spec, COMMON | dict.fromkeys(LEVELS, seconds)))

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
 from ..result import Result
-from .kind import COMMON, Quick, level, percent, read
+from .kind import COMMON, Quick, percent, read
+from .levels import LEVELS, Levels
 from .reason import Finding
 
 if TYPE_CHECKING:
@@ -36,13 +37,13 @@ class Memory(Quick):
 
     def __init__(self, options: dict[str, Any], system: Path = Path("/")) -> None:
         super().__init__("memory", options)
-        self._warn, self._fail = options.get("warn", 90.0), options.get("fail", NEVER)
+        self._levels = Levels(options, 90.0, NEVER)
         self._system = system
 
     def look(self) -> Result:
         shares = [*_of_groups(self._system)] or [_of_machine(self._system / "proc/meminfo")]
         used = 100.0 * max(shares)
-        status = level(used, self._warn, self._fail)
+        status = self._levels.of(used)
         said = None if status == "pass" else f"{used:.0f} % of the memory is used"
         return Result(status, said, round(used, 1), "percent")
 
@@ -98,4 +99,4 @@ def made(spec: str) -> Memory:
     Raises:
         ValueError: a parameter that is none.
     """
-    return Memory(read(spec, COMMON | {"warn": percent, "fail": percent}))
+    return Memory(read(spec, COMMON | dict.fromkeys(LEVELS, percent)))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, final
 from ...destinations.address import TLS, Address, between
 from ..result import Result
 from .dial import End, dial
-from .kind import NETWORK, PATIENCE, Quick, Scope, level
+from .kind import NETWORK, PATIENCE, Quick, Scope
+from .levels import LEVELS, Levels
 from .reason import Finding
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Certificate(Quick):
         tls = address.tls or TLS()
         self._address, self._trust, self._name = address, Trust(tls), tls.servername or address.host
         self._timeout = address.options.get("timeout", PATIENCE)
-        self._warn, self._fail = address.options.get("warn", 14.0), address.options.get("fail", 0.0)
+        self._levels = Levels(address.options, 14.0, 0.0, falling=True)
         self._clock = clock
 
     def look(self) -> Result:
@@ -77,7 +78,7 @@ class Certificate(Quick):
         if until is None:
             raise Finding("there is no certificate")
         days = (ssl.cert_time_to_seconds(until) - self._clock()) / DAY
-        status = level(-days, -self._warn, -self._fail)
+        status = self._levels.of(days)
         said = None if status == "pass" else f"the certificate expires in {days:.1f} days"
         return Result(status, said, round(days, 1), "days")
 
@@ -89,7 +90,7 @@ def made(spec: str) -> Certificate:
     Raises:
         ValueError: no host, files that cannot be read.
     """
-    address = Address.of(spec, 443, NETWORK | {"warn": DAYS, "fail": DAYS}, tls=True)
+    address = Address.of(spec, 443, NETWORK | dict.fromkeys(LEVELS, DAYS), tls=True)
     if not address.host or not address.port or address.path not in {"", "/"}:
         raise ValueError("tls: needs a host: tls://www.example.org:443")
     return Certificate(address)

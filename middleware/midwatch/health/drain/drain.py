@@ -190,6 +190,11 @@ class Drain(Plugin):
         sigterm.release(self)
         self._follow.stop(deadline)
 
+    def let_go(self) -> None:
+        """Leave the signal to others, and stop looking."""
+        sigterm.release(self)
+        self._follow.let_go()
+
     def forget(self) -> None:
         """Start afresh, in a forked child."""
         self._state.forget()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from time import time
 from typing import TYPE_CHECKING, Final, final
@@ -21,6 +22,9 @@ __all__ = ["Follow"]
 LOOK: Final = 0.5
 """Seconds between two looks."""
 
+ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+"""What the system says of a path that leads to nothing; anything else says nothing of it."""
+
 
 @final
 class Follow:
@@ -39,7 +43,7 @@ class Follow:
         self._delay = delay
         self._file = file
         self._marker = marker
-        self._marked = False
+        self._marked = self._dropped = False
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -73,20 +77,27 @@ class Follow:
                 self._state.begin(FILE, self._delay)
             elif begun is None and until is not None:
                 self._marked = self._state.begin("another worker", max(0.0, min(until - time(), LONGEST)))
-            elif begun is not None and not there and until is None and (self._marked or begun.reason == FILE):
+            elif begun is not None and there is False and until is None and (self._marked or begun.reason == FILE):
                 self._marked = False
                 self._state.end()
 
-    def _is_there(self) -> bool:
+    def _is_there(self) -> bool | None:
+        """Whether the file is; None where nobody can tell, which begins no drain and ends none."""
+        if self._file is None:
+            return False
         try:
-            return self._file is not None and self._file.exists()
-        except OSError:
-            return False  # Nobody may look: this says nothing, and must not keep from looking at the marker.
+            self._file.stat()
+        except OSError as error:
+            return False if error.errno in ABSENT else None
+        except ValueError:
+            return False  # No file can have such a name.
+        return True
 
     def start(self) -> None:
         """Look now, and from now on."""
         if self._file is None and self._marker is None:
             return
+        self._dropped = False
         self.look()
         self._stop = threading.Event()
         self._thread = threading.Thread(
@@ -102,6 +113,10 @@ class Follow:
         if self._marker is not None:
             self._marker.forget()
 
+    def let_go(self) -> None:
+        """Look no more, soon; takes no lock."""
+        self._dropped = True
+
     def forget(self) -> None:
         """Start afresh, in a forked child."""
         self._thread, self._marked = None, False
@@ -109,8 +124,10 @@ class Follow:
             self._marker.forget()
 
     def _look_on(self, stop: threading.Event) -> None:
-        while not stop.wait(LOOK):
+        while not stop.wait(LOOK) and not self._dropped:
             try:
                 self.look()
             except Exception:
                 hook_failed(self.look)
+        if self._dropped and self._marker is not None:
+            self._marker.forget()

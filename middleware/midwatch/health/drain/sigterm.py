@@ -2,7 +2,8 @@
 SIGTERM, kept back from the server while the process drains.
 
 uvicorn and gunicorn close their sockets as soon as they hear it, and tell nobody before. So our handler stands before
-theirs: the first signal begins the drain, and reaches the server when that is over; a second one reaches it at once.
+theirs: the first signal begins the drain, and reaches the server when that is over; a second one reaches it at once,
+unless it is an echo of the first: systemd signals all processes of a service, and a master its workers once more.
 
 | server | the handler stands before the server's | since |
 | --- | --- | --- |
@@ -21,7 +22,9 @@ import os
 import signal
 import sys
 import threading
+from math import inf
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ __all__ = ["Drains", "put_before", "put_before_worker", "release", "standing"]
 SETTLED: Final = 1.0
 """Seconds after which a server has set the handlers that it sets after the application has started."""
 
+ECHO: Final = 1.0
+"""Seconds within which a second signal is no other than the first."""
 
 HYPERCORN: Final = frozenset({"hypercorn.asyncio.run", "hypercorn.trio.run"})
 """What its workers run."""
@@ -66,7 +71,8 @@ class _Hook:
         self.drains = [drain]
         self.previous = previous
         self._process = os.getpid()
-        self._taken = self._settled = False
+        self._taken = self._over = self._settled = False
+        self._taken_at = inf  # Until it is: a handler may be interrupted by itself.
         self._passed: SimpleQueue[bool | None] = SimpleQueue()
 
     @property
@@ -110,8 +116,11 @@ class _Hook:
         """Handle the signal: in the main thread, between any two of its steps. It may take no lock, and log nothing."""
         if self.alive:
             passed, self._taken = self._taken, True
+            if passed and not self._over and monotonic() < self._taken_at + ECHO:
+                return
             self._passed.put(passed)
             if not passed:
+                self._taken_at = monotonic()
                 return
         if callable(self.previous):
             self.previous(number, frame)
@@ -135,6 +144,7 @@ class _Hook:
         try:
             passed.get(timeout=max((drain.left for drain in tuple(self.drains)), default=0.0))
         except Empty:
+            self._over = True
             os.kill(os.getpid(), signal.SIGTERM)
 
 

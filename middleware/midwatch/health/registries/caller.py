@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING, Any, Final, final
 from urllib.parse import unquote, urlsplit
 
 import msgspec
-from opentelemetry.context import (
-    _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
-    _SUPPRESS_INSTRUMENTATION_KEY,
-    attach,
-    detach,
-    set_value,
-)
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
+from ...hushed import hushed
 from ...posting import VERSION, is_header
 from ...posting.answer import read_answer
 from ...posting.proxy import manager_for
@@ -83,25 +77,22 @@ class Caller:
         Raises:
             CallError: no answer, or another one.
         """
-        suppressed = set_value(_SUPPRESS_INSTRUMENTATION_KEY, True, set_value(_SUPPRESS_HTTP_INSTRUMENTATION_KEY, 1))
-        token = attach(suppressed)
         try:
-            response = self._pools().urlopen(
-                method,
-                self.place + path,
-                body=None if body is None else msgspec.json.encode(body),
-                headers=self._headers | ({} if body is None else {"content-type": "application/json"}),
-                timeout=Timeout(total=self._timeout),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-            )
-            read_answer(response)
+            with hushed():
+                response = self._pools().urlopen(
+                    method,
+                    self.place + path,
+                    body=None if body is None else msgspec.json.encode(body),
+                    headers=self._headers | ({} if body is None else {"content-type": "application/json"}),
+                    timeout=Timeout(total=self._timeout),
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                    decode_content=False,
+                )
+                read_answer(response)
         except (HTTPError, OSError) as error:
             raise CallError(f"{self.place}: no answer ({type(error).__name__})") from None
-        finally:
-            detach(token)
         if 200 <= response.status < 300 or response.status in expect:
             return response.status
         # Not the body: a registry that refuses a token may repeat it.

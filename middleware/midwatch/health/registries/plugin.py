@@ -68,6 +68,11 @@ class Registrations(Plugin):
         for one in self.registrations:
             one.stop(max(0.0, until - monotonic()))
 
+    def let_go(self) -> None:
+        """Be gone, soon."""
+        for one in self.registrations:
+            one.let_go()
+
     def forget(self) -> None:
         """Start afresh, in a forked child."""
         for one in self.registrations:

@@ -6,7 +6,7 @@ import logging
 import random
 import threading
 from math import isnan
-from typing import TYPE_CHECKING, Final, Protocol, final
+from typing import TYPE_CHECKING, Final, final
 
 from ...plugin import hook_failed
 from ...quiet import Quiet
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .caller import Caller
+    from .contract import Registry
     from .members import Members
 
 __all__ = ["Registration"]
+
+logger = logging.getLogger("midwatch")
 
 LONGEST: Final = 60.0
 """Seconds between two attempts, at most; the first comes after one."""
@@ -29,18 +32,6 @@ WEIGHED: Final = 10.0
 
 FULL: Final = 100
 UNKNOWN: Final = "health.address is not set, and no request has told the port of this service yet"
-
-
-class Registry(Protocol):
-    """What a registry is asked for. Each may raise `CallError`."""
-
-    @property
-    def beat(self) -> float: ...
-    def register(self, instance: Instance, *, out: bool, weight: int) -> None: ...
-    def beat_once(self, instance: Instance) -> bool: ...
-    def drain(self, instance: Instance) -> None: ...
-    def resume(self, instance: Instance) -> None: ...
-    def leave(self, instance: Instance) -> None: ...
 
 
 @final
@@ -84,7 +75,7 @@ class Registration:
         self._quiet = Quiet(clock)
         self._wake, self._over = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
-        self._draining = False
+        self._draining = self._dropped = False
         self._learnt: tuple[int, bool] | None = None
         self._forget_state()
 
@@ -103,6 +94,7 @@ class Registration:
         # Of its own: a thread that was left behind in a call goes by the old one.
         self._over.set()
         self._over = over = threading.Event()
+        self._dropped = False
         self._forget_state()
         self._members.join()
         thread = threading.Thread(target=self._run, args=(over,), name="midwatch-registry", daemon=True)
@@ -141,6 +133,10 @@ class Registration:
             self._members.forget()
         else:
             thread.join(deadline)
+
+    def let_go(self) -> None:
+        """Be gone at the next turn; takes no lock."""
+        self._dropped = True
 
     def forget(self) -> None:
         """Start afresh, in a forked child."""
@@ -199,6 +195,8 @@ class Registration:
             self._registry.register(instance, out=self._last, weight=weight)
             if not self._registered and not self._last:
                 self._registry.resume(instance)  # One of the same id may have been killed while it drained.
+            if not self._registered:
+                logger.info("service registry: %s is registered at %s", instance.address, self.place)
             self._registered, self._weight = True, weight
             self._weighed = self._beaten = now
         elif now - self._beaten >= self._registry.beat - 1:
@@ -230,7 +228,7 @@ class Registration:
         return self._weight if isnan(score) else round(max(1.0, min(FULL, FULL - score)))
 
     def _run(self, over: threading.Event) -> None:
-        while not over.is_set():
+        while not over.is_set() and not self._dropped:
             self._wake.clear()
             wait = self.turn()
             if not over.is_set():

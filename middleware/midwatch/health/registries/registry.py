@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
+from ...nearest import suggested
 from . import consul, eureka
 from .caller import Caller
 from .members import Members
@@ -92,16 +93,17 @@ def _parts(url: str) -> tuple[str, str, str, SplitResult]:
     Raises:
         ValueError: a URL that cannot be meant.
     """
-    try:
-        scheme = urlsplit(url).scheme
-        port = urlsplit(url).port
-    except ValueError:
-        scheme, port = "", None
     if not url.isprintable():
         raise ValueError("health.register: a URL holds no such characters")
+    scheme = url.partition(":")[0].lower()
     if scheme not in SCHEMES:
-        raise ValueError(f"health.register: {scheme[:20]!r} is no registry; known are {', '.join(SCHEMES)}")
-    parts = urlsplit(url)
+        known = suggested(scheme, SCHEMES) or f"; known are {', '.join(SCHEMES)}"
+        raise ValueError(f"health.register: {scheme[:20]!r} is no registry{known}")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # It would show what was taken for the port, which may be of a password.
+        raise ValueError(f"health.register: {scheme}: the host or the port is none") from None
     user, _, host = parts.netloc.rpartition("@")
     if "@" in parts.path or "@" in parts.fragment:
         # It would be shown in messages.

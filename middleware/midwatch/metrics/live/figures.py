@@ -7,6 +7,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Final, final
 
+from ..one import OneOf
 from .container import ContainerFigures
 from .garbage import GarbageFigures
 from .overhead import OverheadFigures
@@ -35,8 +36,7 @@ class Live:
     """
     Fills a store with every pulse.
 
-    What this process has only one of is counted once for each directory, which adds up what it is told: in the store
-    that came first, by whichever pulse there is.
+    What this process has only one of is counted once for each directory, which adds up what it is told.
 
     Args:
         store: Where the figures go.
@@ -54,17 +54,14 @@ class Live:
         self.tasks = TaskFigures(store)
         container = ContainerFigures()
         store.show(lambda _: container.collect())
-        once = None if directory is None else _known.get(directory)
         told = (Spent(), []) if directory is None else _told.setdefault(directory, (Spent(), []))
-        self._once = _Once(store, *told) if once is None else once
-        if directory is not None:
-            _known[directory] = self._once
+        self._once = OneOf(_known, directory, store, lambda: _Once(store, *told))
         for turn in (self._once.turn, self.tasks.turn, OverheadFigures(store, owner).turn, self.scrapes.turn):
             pulse.each(turn)
 
     def stop(self) -> None:
         """Leave the garbage collector alone again, until the next pulse."""
-        self._once.garbage.stop()
+        self._once.now.garbage.stop()
 
 
 @final
@@ -77,10 +74,12 @@ class _Once:
         spent, collected: What has gone there.
 
     Attributes:
+        store: As given.
         garbage: The collector's.
     """
 
     def __init__(self, store: Store, spent: Spent, collected: list[dict[str, int]]) -> None:
+        self.store = store
         self.garbage = GarbageFigures(store, collected)
         self._process = ProcessFigures(store, spent=spent)
         self.forget()

@@ -63,9 +63,15 @@ class GarbageFigures:
     """
 
     def __init__(self, store: Store, told: list[dict[str, int]] | None = None) -> None:
-        self._counters = [(key, store.counter(name, said, ("generation",))) for key, name, said in FIGURES]
+        self._counters = [
+            (key, store.counter(name, said, ("generation",), bounded=False)) for key, name, said in FIGURES
+        ]
         self._pauses = store.histogram(
-            "python_gc_pause_seconds", "Seconds for which a collection stopped the worker.", BUCKETS, ("generation",)
+            "python_gc_pause_seconds",
+            "Seconds for which a collection stopped the worker.",
+            BUCKETS,
+            ("generation",),
+            bounded=False,
         )
         self._told: list[dict[str, int]] = [] if told is None else told
         self._watch: _Watch | None = None

@@ -65,7 +65,10 @@ class ProcessFigures:
         self._boot = _boot_time(proc)
         self._cpu = store.counter("process_cpu_seconds", "Total user and system CPU time spent in seconds.").of()
         switches = store.counter(
-            "process_context_switches", "Times that the workers gave way: by waiting, or made to.", ("kind",)
+            "process_context_switches",
+            "Times that the workers gave way: by waiting, or made to.",
+            ("kind",),
+            bounded=False,
         )
         self._voluntary, self._forced = switches.of("voluntary"), switches.of("forced")
         self._virtual = store.gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.").of()

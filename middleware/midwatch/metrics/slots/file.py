@@ -5,6 +5,8 @@ from __future__ import annotations
 import mmap
 import os
 import weakref
+from array import array
+from math import nan
 from typing import TYPE_CHECKING, Final, final
 
 from .layout import (
@@ -75,7 +77,8 @@ class SlotFile:
             key, first = entry.key, entry.first
             self.known[key.plain] = first
             if key.live:
-                self.view(key, first)[:] = memoryview(bytes(8 * key.size)).cast("d")
+                # Of nothing, until somebody asks for it: this process may never say what the dead one did.
+                self.view(key, first)[:] = memoryview(array("d", [nan] * key.size))
 
     def _map(self) -> None:
         start, end = self._mapped, segment_end(self._mapped)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from threading import get_ident
 from typing import Final, Protocol
 
 __all__ = ["watch"]
@@ -12,18 +13,19 @@ __all__ = ["watch"]
 class Forked(Protocol):
     """What wants to know of forks."""
 
-    def before_fork(self) -> None:
-        """Come to an end with what no other process may see half done."""
+    def before_fork(self) -> bool:
+        """Come to an end with what no other process may see half done; whether that was possible."""
 
     def after_fork(self) -> None:
-        """Go on, in the parent."""
+        """Go on, in the parent, where it was."""
 
     def forget_parent(self) -> None:
         """Begin anew, in the child."""
 
 
 _watched: Final[weakref.WeakSet[Forked]] = weakref.WeakSet()
-_stopped: Final[list[Forked]] = []
+_stopped: Final[dict[int, list[tuple[Forked, bool]]]] = {}
+"""By thread: several may fork at once."""
 
 
 def watch(one: Forked) -> None:
@@ -32,19 +34,20 @@ def watch(one: Forked) -> None:
 
 
 def _before() -> None:
-    _stopped.extend(_watched)
-    for one in _stopped:
-        one.before_fork()
+    _stopped[get_ident()] = [(one, one.before_fork()) for one in list(_watched)]
 
 
 def _in_parent() -> None:
-    while _stopped:
-        _stopped.pop().after_fork()
+    for one, ended in _stopped.pop(get_ident(), ()):
+        if ended:
+            one.after_fork()
 
 
 def _in_child() -> None:
-    while _stopped:
-        _stopped.pop().forget_parent()
+    stopped = _stopped.get(get_ident(), ())
+    _stopped.clear()
+    for one, _ in stopped:
+        one.forget_parent()
 
 
 os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)

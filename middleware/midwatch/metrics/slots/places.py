@@ -58,9 +58,9 @@ def default_directory(service_name: str) -> Path | None:
     return None
 
 
-def shared_directory(given: Path) -> Path:
+def shared_directory(given: Path, service_name: str) -> Path:
     """
-    *given*, made if it is missing; or a directory of this user's in it, if others may write to it too.
+    A directory for the workers of this service in *given*; if others may write there too, in one of this user's in it.
 
     Raises:
         ValueError: it cannot be used.
@@ -73,6 +73,8 @@ def shared_directory(given: Path) -> Path:
         found = given.stat()
         if found.st_uid != os.geteuid() or found.st_mode & 0o022:
             given = own(given)
+        private(given)
+        given /= _plain(service_name)
         private(given)
         _try(given)
     except (OSError, ValueError, RuntimeError) as error:
@@ -97,9 +99,13 @@ def _places() -> Iterator[Path]:
 
 def _name(service: str) -> str:
     group = own_group()
+    return f"{_plain(service)}-{namespace()}-{boot().hex()[:8]}-{group.pid}-{group.start}"
+
+
+def _plain(service: str) -> str:
+    """That of a service as one of a directory, with a checksum where both would be alike."""
     plain = re.sub(r"[^A-Za-z0-9_.]", "_", service)[:40] or "_"
-    told = crc32(service.encode("utf-8", "replace"))
-    return f"{plain}-{told:08x}-{namespace()}-{boot().hex()[:8]}-{group.pid}-{group.start}"
+    return f"{plain}-{crc32(service.encode('utf-8', 'replace')):08x}"
 
 
 def _try(directory: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import threading
 from array import array
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, final
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, final
 
 from .file import pieces
 from .folder import numbers, open_slot
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from .sums import Part
 
 __all__ = ["Image", "Reader", "Reading", "Worker", "in_memory"]
+
+SHORT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""What is no fault of the file."""
 
 Records: TypeAlias = dict[tuple[str, int, bool], dict[str, int]]
 """By family, size and whether they are live: labels as text, and the first cell."""
@@ -134,18 +138,27 @@ class Reader:
         self._lock = threading.Lock()
 
     def images(self, own: int | None) -> tuple[list[Image], int]:
-        """What each file holds, and how many are damaged. *own* is the number of the slot of this process."""
+        """
+        What each file holds, and how many are damaged. *own* is the number of the slot of this process.
+
+        Raises:
+            OSError: this process is short of something; without some of the files, counters would seem to fall.
+        """
         with self._lock:
             images, damaged = [], 0
             seen: dict[tuple[int, int], _Known] = {}
             try:
                 present = numbers(self._directory)
-            except OSError:
+            except OSError as error:
+                if error.errno in SHORT:
+                    raise
                 present = []
             for number in present:
                 try:
                     image = self._image(number, number == own, seen)
-                except (OSError, Damaged):
+                except (OSError, Damaged) as error:
+                    if getattr(error, "errno", None) in SHORT:
+                        raise
                     damaged += 1
                 else:
                     images += [image] if image else []

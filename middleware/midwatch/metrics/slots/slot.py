@@ -44,13 +44,14 @@ class Slot:
     Attributes:
         epoch: Another number once the cells given out are no longer those that count: ask again for all of them. So it
             is in a forked child, and when `check` found the file deleted, or room again.
+        closed: Since `close`, until the next `claim`.
     """
 
     def __init__(self, directory: Path | None) -> None:
         self._directory = directory
         self._complaint = Complaint(directory)
         self.epoch = 0
-        self._closed = False
+        self.closed = False
         self._reset()
         watch(self)
 
@@ -88,11 +89,12 @@ class Slot:
 
     def claim(self) -> None:
         """Have a file from now on, if that is possible: what dead processes left in it is known then."""
-        self._closed = False
+        self.closed = False
         if self._file is None and self._directory is not None:
             with self._lock:
                 if self._file is None:
                     self._claimed()
+            self._complaint.say()
 
     def _find(self, key: Key) -> Cells:
         with self._lock:
@@ -109,7 +111,7 @@ class Slot:
             return None
         first = file.known.get(key)
         if first is not None:
-            return file.view(key, first)
+            return _begun(file.view(key, first)) if key.live else file.view(key, first)
         if monotonic() < self._next:
             return None
         try:
@@ -126,7 +128,7 @@ class Slot:
         return view
 
     def _claimed(self) -> SlotFile | None:
-        if self._directory is None or self._closed or monotonic() < self._next:
+        if self._directory is None or self.closed or monotonic() < self._next:
             return None
         directory = of_this_user(self._directory)
         if directory != self._directory:
@@ -156,7 +158,7 @@ class Slot:
             return [labels for name, labels, *_ in known if name == family]
 
     def read(self) -> Reading:
-        """All slots of the directory; in memory, this one."""
+        """All slots of the directory; in memory, this one. Raises OSError where no descriptor, or memory, is left."""
         number = self.number
         images, damaged = self._reader.images(number) if self._reader else ([], 0)
         with self._lock:
@@ -181,12 +183,16 @@ class Slot:
                 self._to_memory(file)
             if len(self._memory) > len(self._unfit) and monotonic() >= self._next:
                 self._to_file()
+        self._complaint.say()
 
     def _to_memory(self, file: SlotFile) -> None:
         # A deleted file lives on as memory. One that was cut short does not: its cells end the process (SIGBUS).
         whole, cells = file.image()
         for plain, first in file.known.items():
             key = Key(*plain)
+            if key.live and plain not in self._views:  # A dead process's.
+                self._counts[key.family] -= 1
+                continue
             view = file.view(key, first) if whole else cells[first : first + key.size]
             self._memory[key] = self._views[plain] = view
         self.epoch += not whole
@@ -221,14 +227,19 @@ class Slot:
     def close(self) -> None:
         """Leave the file to others, with all that is in it; what is counted until the next `claim` is not."""
         with self._lock:
-            self._closed = True
+            self.closed = True
             self.forget()
 
-    def before_fork(self) -> None:
+    def before_fork(self) -> bool:
         """Wait until no descriptor is open that a child would not know of."""
-        self._held = self._lock.acquire(timeout=FORK)
+        return self._lock.acquire(timeout=FORK)
 
     def after_fork(self) -> None:
         """Go on, in the parent."""
-        if self._held:
-            self._lock.release()
+        self._lock.release()
+
+
+def _begun(live: Cells) -> Cells:
+    """What a dead process has left, from now on of this one."""
+    live[:] = memoryview(array("d", bytes(live.nbytes)))
+    return live
