@@ -27,12 +27,6 @@ hypothesis.settings.register_profile("midwatch", deadline=None)
 hypothesis.settings.load_profile("midwatch")
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: processes that are started, time-outs and pauses are waited for, not worked at."""
-    return len(os.sched_getaffinity(0)) + 1
-
-
 def pytest_itemcollected(item: pytest.Item) -> None:
     """
     Coverage is that of examples alone: what a property test happens to reach is another thing in each run.

@@ -100,6 +100,7 @@ def test_a_store_that_does_not_answer_counts_as_failing(
     assert failing_for is not None
     assert failing_for > 0.1
     done(writer.put(body()))
+    monkeypatch.setattr(standing, "HANGS", LONG)
     shelf.go_on()
     done(writer.put(body()))
     assert writer.flush(LONG)
