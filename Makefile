@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 # Tests start hundreds of processes, each of which would compile the whole package again.
 unexport PYTHONDONTWRITEBYTECODE
 
+# What failed beside other tests, or beside a slow server, may have been late and not wrong: once more, alone.
+again = { test $$? -eq 1 && echo "Once more, alone:" && \
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(1); }
+
 .PHONY: demo test lint types bench live peers clean
 
 # A stamp for each set of extras: installed again only when pyproject.toml changes.
@@ -19,9 +23,7 @@ demo: $(VENV)/stamp-demo ## Two real services, 200 requests, and what the six sa
 	@$(BIN)/python examples/shop/demo.py $(if $(SERVE),--serve)
 
 test: $(VENV)/stamp-test ## All tests but the live ones, with branch coverage
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term || { \
-		test $$? -eq 1 && echo "Once more, alone: what failed among others may have been late, not wrong." && \
-		$(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term || $(call again)
 
 lint: $(VENV)/stamp-test
 	@$(BIN)/ruff check .
@@ -35,7 +37,7 @@ bench: $(VENV)/stamp-bench ## Overhead per request, as ratios within one run
 
 live: peers $(VENV)/stamp-live ## Against real servers; what cannot be installed is skipped, with its reason
 	@for fetch in tests/live/fetch_*.py; do $(BIN)/python -m tests.live.$$(basename $$fetch .py) || true; done
-	@$(BIN)/python -m pytest -m live tests/live
+	@$(BIN)/python -m pytest -m live tests/live || $(call again,-m live tests/live)
 
 # For servers that the tests talk to; installed only where the machine is ours to install on.
 peers:
