@@ -110,8 +110,6 @@ def event(
         level: `minimal`, `metadata` or `detail` (see `midwatch.audit.rules`).
     """
     copy = Copy()
-    if entry is not None and entry.truncated:
-        copy.truncated.extend(entry.truncated)
     body: Body = {
         "action": _action(copy, seen) if entry is None else entry.action,
         "actor": actor_part(copy, seen, about, named=level == "detail"),
@@ -125,6 +123,7 @@ def event(
         "v": VERSION,
     }
     if entry is not None:
+        copy.truncated[:0] = entry.truncated
         _recorded(body, entry, level)
     if about is not None:
         if about.tenant is not None:

@@ -89,8 +89,8 @@ class MetricSettings(Section, frozen=True, kw_only=True):
         Setting(
             scale.directory,
             "Where the workers of one service share their figures, so that each answers for all. `auto` is a private"
-            " directory in memory for the workers of one server; False keeps each worker to itself. In a directory of yours"
-            " each service has one of its own, by its name. Not on NFS.",
+            " directory in memory for the workers of one server; False keeps each worker to itself. Below one of"
+            " yours each service has one by its name. Not on NFS.",
             "/run/orders/metrics",
         ),
     ] = "auto"
