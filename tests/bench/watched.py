@@ -89,7 +89,7 @@ def rest() -> None:
     """Wait until the workers of other variants sleep: they would be heard in what is timed next."""
     until = monotonic() + RESTED
     while any(channel.worker.awake for channel in channels) and monotonic() < until:
-        sleep(0.005)
+        sleep(0.005)  # They go to sleep unasked.
 
 
 def dropped() -> int:

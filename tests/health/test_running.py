@@ -479,13 +479,13 @@ def until(status, path):
     for _ in range(1000):
         if call_wsgi(app, path=path).status == status:
             return
-        time.sleep(0.01)
+        time.sleep(0.01)  # What a deadline has found is told to pollers alone.
     raise SystemExit(f"{path} never {status}")
 def shows(text):
     for _ in range(1000):
         if text in call_wsgi(app, path="/health").body:
             return
-        time.sleep(0.01)
+        time.sleep(0.01)  # As above.
     raise SystemExit(f"never {text}")
 shows(b"timeout")
 assert begun.is_set()

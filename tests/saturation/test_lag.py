@@ -322,7 +322,7 @@ def test_a_loop_that_is_not_run_is_not_late(watch: LoopWatch, log: Any) -> None:
     paused = next(iter(watch._loops.values()))
     time.sleep(0.6)  # nothing happens, which nothing can tell
     assert watch.lag < 0.5
-    loop.run_until_complete(asyncio.sleep(0.05))
+    loop.run_until_complete(asyncio.sleep(0.05))  # Two periods, in which it would be blamed.
     assert paused.lag < 0.5
     assert blamed(log) == []
     loop.close()
@@ -355,7 +355,7 @@ def test_a_process_that_is_stopped_blames_nobody(tmp_path: Any) -> None:
             watch.watch(asyncio.get_running_loop())
             one = next(iter(watch._loops.values()))
             while one.thread is None:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # A thread that begins tells nobody.
             for _ in range(5):
                 print("running", flush=True)
                 await asyncio.to_thread(sys.stdin.readline)
@@ -463,7 +463,7 @@ def test_a_forked_child_watches_its_own_loop() -> None:
             watch.watch(asyncio.get_running_loop())
             one = next(iter(watch._loops.values()))
             while one.thread is None:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # A thread that begins tells nobody.
 
         async def main():
             await answered()

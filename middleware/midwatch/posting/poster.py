@@ -10,10 +10,8 @@ import gzip
 import http.client
 import os
 import re
-from base64 import b64encode
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final, final
-from urllib.parse import unquote, urlsplit
 
 from opentelemetry.context import (
     _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
@@ -27,6 +25,7 @@ from urllib3.util import Timeout
 
 from ..delivery import Later, Refused
 from .answer import BUSY, pause_of, printable, read_answer
+from .place import place_of
 from .proxy import manager_for
 from .timed import POOLS
 
@@ -46,6 +45,8 @@ def _version() -> str:
 
 
 VERSION: Final = _version()
+
+EXPECTED: Final = "expected http://host:port/path or https://host:port/path"
 
 _is_name: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _is_value: Final = re.compile(r"[\t\x20-\x7e]*").fullmatch
@@ -84,21 +85,14 @@ class Poster:
         gzip: bool = False,
         heard: Callable[[int, Mapping[str, str]], object] | None = None,
     ) -> None:
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname or "", parts.port
-        except ValueError:
-            host = ""  # The error would show what was taken for the port, which may be of a password.
-        if not host or parts.scheme not in {"http", "https"} or not url.isprintable() or " " in url:
-            raise ValueError("expected http://host:port/path or https://host:port/path")
-        host = f"[{host}]" if ":" in host else host
-        self._scheme, self._netloc = parts.scheme, host if port is None else f"{host}:{port}"
+        place = place_of(url, EXPECTED)
+        parts = place.parts
+        if parts.scheme not in {"http", "https"}:
+            raise ValueError(EXPECTED)
+        self._scheme, self._netloc = parts.scheme, place.netloc
         self.place = f"{parts.scheme}://{self._netloc}{parts.path}"
         self._url = f"{self.place}?{parts.query}" if parts.query else self.place
-        self._headers = {"user-agent": f"midwatch/{VERSION}"}
-        if parts.username is not None:
-            user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            self._headers["authorization"] = f"Basic {b64encode(user.encode()).decode()}"
+        self._headers = {"user-agent": f"midwatch/{VERSION}", **place.authorization}
         self._headers.update({name.lower(): value for name, value in headers.items()})
         if gzip:
             self._headers["content-encoding"] = "gzip"

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from contextlib import suppress
 from typing import Final, final
-from urllib.parse import unquote, urlsplit
 
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
 from ...destinations.address import parameters
-from ...posting import VERSION, is_header
+from ...posting import VERSION
+from ...posting.place import place_of
 from ...posting.proxy import manager_for
 from ...posting.timed import POOLS
 from ..result import Result
@@ -48,15 +47,9 @@ class HTTP(Quick):
     scope: Scope = "shared"
 
     def __init__(self, url: str) -> None:
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname or "", parts.port
-        except ValueError:
-            host = ""  # The error would show what was taken for the port, which may be of a password.
-        if not host or not url.isprintable() or " " in url:
-            raise ValueError("http: not a URL; write http://host:port/path")
-        host = f"[{host}]" if ":" in host else host
-        self._scheme, self._netloc = parts.scheme, host if port is None else f"{host}:{port}"
+        place = place_of(url, "http: not a URL; write http://host:port/path")
+        parts = place.parts
+        self._scheme, self._netloc = parts.scheme, place.netloc
         shown = f"{parts.scheme}://{self._netloc}"  # A path may be a secret, as those of webhooks are.
         secure = parts.scheme == "https"
         options, tls = parameters(shown, parts.fragment, NETWORK | {"status": _status}, tls=secure)
@@ -67,11 +60,7 @@ class HTTP(Quick):
         self._expected = options.get("status")
         self._timeout = options.get("timeout", PATIENCE)
         self._headers = {"user-agent": f"midwatch/{VERSION}", "accept": "*/*", "connection": "close"}
-        if parts.username is not None:
-            user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            self._headers["authorization"] = f"Basic {b64encode(user.encode('utf-8', 'replace')).decode()}"
-        if not all(is_header(*header) for header in self._headers.items()):
-            raise ValueError("http: the user in it cannot be one of HTTP's")  # pragma: no cover - base64 is always fine
+        self._headers |= place.authorization
 
     def look(self) -> Result:
         manager = manager_for(self._scheme, self._netloc)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final, final
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 from urllib3.exceptions import HTTPError
@@ -13,6 +11,7 @@ from urllib3.util import Timeout
 from ...hushed import hushed
 from ...posting import VERSION, is_header
 from ...posting.answer import read_answer
+from ...posting.place import place_of
 from ...posting.proxy import manager_for
 from ...posting.timed import POOLS
 
@@ -49,21 +48,13 @@ class Caller:
     """
 
     def __init__(self, url: str, headers: Mapping[str, str], timeout: float = TIMEOUT) -> None:
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname or "", parts.port
-        except ValueError:
-            host = ""  # The error would show what was taken for the port, which may be of a password.
-        if not host or not url.isprintable() or " " in url:
-            raise ValueError("expected a registry such as consul://host:8500 or eureka://host:8761/eureka")
-        self.host, self.port = host, port or (443 if parts.scheme == "https" else 80)
-        shown = f"[{host}]" if ":" in host else host
-        self._scheme, self._netloc = parts.scheme, shown if port is None else f"{shown}:{port}"
+        place = place_of(url, "expected a registry such as consul://host:8500 or eureka://host:8761/eureka")
+        parts = place.parts
+        self.host, self.port = place.host, place.port or (443 if parts.scheme == "https" else 80)
+        self._scheme, self._netloc = parts.scheme, place.netloc
         self.place = f"{parts.scheme}://{self._netloc}{parts.path.rstrip('/')}"
         self._headers = {"user-agent": f"midwatch/{VERSION}", "accept": "application/json", **headers}
-        if parts.username is not None:
-            user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            self._headers["authorization"] = f"Basic {b64encode(user.encode()).decode()}"
+        self._headers |= place.authorization
         for name, value in self._headers.items():
             if not is_header(name, value):
                 raise ValueError(f"the registry's header {name}: its value cannot be one of HTTP's")

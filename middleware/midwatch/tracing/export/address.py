@@ -8,8 +8,9 @@ Parameters of the query say how spans are sent: `timeout` and `delay` (seconds),
 from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
+from ...posting.place import place_of
 from .options import FRAMING, KNOWN, OTLP, ZIPKIN, MeaninglessError, Options, number_of
 
 __all__ = ["SCHEMES", "Address"]
@@ -63,13 +64,8 @@ class Address(NamedTuple):
         Raises:
             ValueError: it is no such address; says what is wrong, without credentials.
         """
-        try:
-            parts = urlsplit(told)
-            host, port = parts.hostname or "", parts.port
-        except ValueError:
-            host = ""  # The error would show what was taken for the port, which may be of a password.
-        if not host or not told.isprintable() or " " in told:
-            raise ValueError("a destination for spans has no such host: expected otlp://host:4318 or the like")
+        expected = "a destination for spans has no such host: expected otlp://host:4318 or the like"
+        parts, _, port, _ = place_of(told, expected)
         scheme = SCHEMES[parts.scheme]
         name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         if parts.fragment:
