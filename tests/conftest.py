@@ -16,6 +16,7 @@ import pytest
 from opentelemetry.trace import SpanKind
 
 from midwatch import ASGIMiddleware, LatencyMetrics, Plugin, RequestLog, Tracing, WSGIMiddleware, lifecycle, moments
+from midwatch.audit.writer import writer
 from midwatch.delivery import channels
 from midwatch.delivery.spilling import Spilling
 from midwatch.logs import DeliveryHandler, JsonFormatter, setup
@@ -107,6 +108,16 @@ def _no_dead_networks_left() -> Iterator[None]:
             channels.discard(channel)
             with channel.worker.held(1):
                 channel.leftovers()
+
+
+@pytest.fixture(autouse=True)
+def _no_complaints_left() -> Iterator[None]:
+    """What has become of the store of an earlier test is no line of the next one's."""
+    before = set(writer._writers)
+    yield
+    for left in set(writer._writers) - before:
+        for complaint in (left._sequencer.complaint, left._committer.standing.complaint, left._committer._alarm):
+            complaint._told_at = float("inf")
 
 
 @pytest.fixture(autouse=True)
